@@ -1,0 +1,240 @@
+"""What a driver promises. The docstrings are the contract; tests/contract holds every driver to it.
+
+Required ports have at most five methods. An optional power is a `Protocol` of its own, asked for with
+`isinstance` when the scenario is planned, never half-way through a run.
+
+For every method: `ensure` verbs (`submit`, `apply`, `register`, `shift`) may be repeated with the same arguments
+and change nothing the second time; `observe`/`find` read once and never wait; `cancel`/`remove` are silent when
+there is nothing to end. Only errors of `landbridge.domain.errors` leave a driver: `TransientError` when the world may heal,
+`PermanentError` when not, the vendor's error as `__cause__`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from landbridge.domain.inventory import Datastore, Inventory, RegistrySpec, Target
+from landbridge.domain.job import CommandJob
+from landbridge.domain.ledger import Entry, Lease, Release
+from landbridge.domain.placement import Capacity
+from landbridge.domain.plan import Finding
+from landbridge.domain.requests import (
+    Candidate,
+    ColourSpec,
+    EndpointStatus,
+    Prediction,
+    RequestCounts,
+    Snapshot,
+    TrackingRun,
+    TrainingJob,
+)
+from landbridge.domain.values import JobRef, JobStatus, ModelVersion
+
+
+@runtime_checkable
+class TrainingTarget(Protocol):
+    """Runs jobs."""
+
+    def capacity(self) -> Capacity:
+        """Measure what is free now. A target that cannot be asked answers `reachable=False` with the reason; never raises."""
+
+    def findings(self, job: CommandJob) -> tuple[Finding, ...]:
+        """Name every field of `job` that this target refuses or replaces. Asks nobody; nothing is dropped silently."""
+
+    def submit(self, job: TrainingJob) -> JobRef:
+        """Ensure that the job named `job.name` exists. A second submit returns the first job, whatever it holds."""
+
+    def observe(self, ref: JobRef) -> JobStatus:
+        """Read the job once, from the target's own record: another process may have submitted it.
+
+        Raises:
+            NotFoundError: no such job here.
+        """
+
+    def cancel(self, ref: JobRef) -> None:
+        """End the job and all its processes; its record stays, as Failed with reason `Cancelled`."""
+
+
+@runtime_checkable
+class CanStreamLogs(Protocol):
+    def logs(self, ref: JobRef, follow: bool) -> Iterator[str]:
+        """Yield the job's log, line by line, from its start; with `follow` until the job is final."""
+
+
+@runtime_checkable
+class CanListJobs(Protocol):
+    def jobs(self) -> tuple[JobRef, ...]:
+        """Every job of landbridge on this target, also those that nobody remembers."""
+
+
+@runtime_checkable
+class ServingTarget(Protocol):
+    """Serves models behind stable endpoints, each with coloured deployments."""
+
+    def apply(self, colour: ColourSpec) -> None:
+        """Ensure that `colour.endpoint` exists and has this colour, with weight 0 when the colour is new.
+
+        Returns at once; `observe` tells when it is Ready. A colour of that name with another model is replaced,
+        unless it has traffic: then ConflictError.
+        """
+
+    def observe(self, endpoint: str) -> EndpointStatus:
+        """Read the endpoint once: its colours, their phases with reasons, and its traffic. An absent endpoint has no colours."""
+
+    def predict(self, endpoint: str, colour: str, body: str, timeout_seconds: float) -> Prediction:
+        """Send one real request through the router, to `colour`, or by traffic weight when `colour` is "".
+
+        An answer of the model, whatever its status code, is a Prediction. No answer is TargetUnavailableError.
+        """
+
+    def remove(self, endpoint: str, colour: str) -> None:
+        """End a colour, after its requests in flight; the last colour takes the endpoint with it.
+
+        Raises:
+            ConflictError: the colour still has traffic.
+        """
+
+    def findings(self, colour: ColourSpec) -> tuple[Finding, ...]:
+        """Name every serving setting that this target refuses or replaces. Asks nobody."""
+
+
+@runtime_checkable
+class CanShiftTraffic(Protocol):
+    def shift(self, endpoint: str, weights: Mapping[str, int]) -> None:
+        """Make `weights` (colour → percent, in sum 0 or 100) the traffic; returns once every new request follows it.
+
+        Raises:
+            ConflictError: a colour with weight > 0 is not Ready.
+        """
+
+
+@runtime_checkable
+class CanCountRequests(Protocol):
+    def counts(self, endpoint: str) -> Mapping[str, RequestCounts]:
+        """Answers since the colour started: colour → counts. They survive neither a restart of the router nor of the colour."""
+
+
+@runtime_checkable
+class CanListEndpoints(Protocol):
+    def endpoints(self) -> tuple[str, ...]:
+        """Every endpoint of landbridge on this target."""
+
+
+@runtime_checkable
+class ModelRegistry(Protocol):
+    """Keeps model versions, their lineage and aliases."""
+
+    def register(self, candidate: Candidate) -> ModelVersion:
+        """Ensure one version for `candidate.run_key`: a second call returns the first version."""
+
+    def find(self, model: str, version: str = "", alias: str = "", run_key: str = "") -> ModelVersion | None:
+        """The one version that fits, by exactly one of the three; None when there is none."""
+
+    def versions(self, model: str) -> tuple[ModelVersion, ...]:
+        """All versions, newest first; empty for an unknown model."""
+
+    def set_alias(self, model: str, alias: str, version: str) -> None:
+        """Point `alias` at `version`; "" removes it. Does nothing when it is so already."""
+
+    def fetch(self, version: ModelVersion, destination: str) -> str:
+        """Copy the version's files into the local folder `destination` and return their tree digest.
+
+        Raises:
+            CorruptError: the digest is not the registered one.
+        """
+
+
+@runtime_checkable
+class TracksRuns(Protocol):
+    """A registry that also records training runs."""
+
+    def start_run(self, name: str, experiment: str, tags: Mapping[str, str]) -> TrackingRun:
+        """Ensure one tracking run called `name`; its `environment` lets the job log to it."""
+
+    def metrics(self, run_id: str) -> Mapping[str, float]:
+        """The last value of every metric of the run."""
+
+    def end_run(self, run_id: str, succeeded: bool) -> None:
+        """Close the run. Does nothing when it is closed."""
+
+
+@runtime_checkable
+class DataStore(Protocol):
+    """Files at a site."""
+
+    def snapshot(self, path: str) -> Snapshot:
+        """Name the content of `path` (a file or a folder) by digests.
+
+        Raises:
+            NotFoundError: nothing is there.
+        """
+
+    def fetch(self, snapshot: Snapshot, destination: str, progress: Callable[[int], None]) -> int:
+        """Make local folder `destination` equal to `snapshot`; returns the bytes moved.
+
+        Only missing or different files move; a broken transfer is resumed; each file is checked and appears
+        whole or not at all. `progress` is told bytes as they come.
+
+        Raises:
+            ConflictError: the store changed since the snapshot was taken.
+        """
+
+    def url(self, path: str) -> str:
+        """The fsspec URL of `path`."""
+
+
+@runtime_checkable
+class Ledger(Protocol):
+    """The audit trail: what was decided, moved and released, and by whom it may be."""
+
+    def record(self, entry: Entry) -> None:
+        """Append. An entry with the same (run_key, kind, key) is replaced only by an equal one; else it is kept and this one is
+        stored as a further attempt."""
+
+    def entries(self, kind: str = "", scenario: str = "", run_key: str = "", limit: int = 1000) -> tuple[Entry, ...]:
+        """The newest first."""
+
+    def save_release(self, release: Release, lease: Lease) -> None:
+        """Write the release's present state.
+
+        Raises:
+            FencedError: the lease's token is not the newest of its name.
+        """
+
+    def releases(self, scenario: str = "", endpoint: str = "", limit: int = 100) -> tuple[Release, ...]:
+        """The newest first."""
+
+
+@runtime_checkable
+class Leases(Protocol):
+    """Mutual exclusion with an end: a holder that dies is succeeded, and refused when it returns."""
+
+    def acquire(self, name: str, holder: str, ttl_seconds: float) -> Lease:
+        """Take the lease, with a token higher than any before. The same holder gets its own lease back, renewed.
+
+        Raises:
+            BusyError: somebody else holds it; says who and until when.
+        """
+
+    def renew(self, lease: Lease, ttl_seconds: float) -> Lease:
+        """Extend.
+
+        Raises:
+            FencedError: somebody else holds it now.
+        """
+
+    def release(self, lease: Lease) -> None:
+        """Give it back. Silent when it is not held any more."""
+
+    def check(self, lease: Lease) -> None:
+        """Raises FencedError unless `lease` carries the newest token of its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What one driver folder offers: constructors that import their SDK only when called. None = does not have it."""
+
+    training: Callable[[Target, Inventory], TrainingTarget] | None = None
+    serving: Callable[[Target, Inventory], ServingTarget] | None = None
+    registry: Callable[[RegistrySpec, Inventory], ModelRegistry] | None = None
+    data: Callable[[Datastore, Inventory], DataStore] | None = None
