@@ -226,6 +226,9 @@ class Leases(Protocol):
     def release(self, lease: Lease) -> None:
         """Give it back. Silent when it is not held any more."""
 
+    def current(self, name: str) -> Lease | None:
+        """Who holds the lease, also after its time; None when nobody does."""
+
     def check(self, lease: Lease) -> None:
         """Raises FencedError unless `lease` carries the newest token of its name."""
 

@@ -13,6 +13,7 @@
         │   ├── CapabilityMissingError  the target's driver cannot honour a field
         │   └── NetworkError            a network that must be private is not
         ├── JobFailedError         4  the training job failed, timed out or left no model
+        │   └── JobLostError            the target lost it: it may succeed elsewhere
         ├── GateError              5  the gate said Fail or Inconclusive; the champion stays
         ├── ReleaseError           6  the new colour was not good; rolled back
         ├── NotFoundError          7  no such job, model, endpoint, release
@@ -102,6 +103,10 @@ class JobFailedError(PermanentError):
     """The training job failed, ran past its limit or left no model."""
 
     exit_code = 4
+
+
+class JobLostError(JobFailedError):
+    """The target lost the job (node gone, evicted, never scheduled): it may succeed elsewhere."""
 
 
 class GateError(PermanentError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from landbridge.domain.values import NO_OPTIONS, Json, Resources, SiteKind
+from landbridge.domain.values import Json, Resources, SiteKind
 
 
 class Role(StrEnum):
@@ -60,7 +60,7 @@ class Target:
     driver: str
     roles: frozenset[Role]
     cluster: str
-    options: Mapping[str, Json] = NO_OPTIONS
+    options: Mapping[str, Json] = field(default_factory=dict)
     instance_types: tuple[InstanceType, ...] = ()
     capacity: Resources = Resources()
     cost_per_hour: float = 0.0
@@ -92,7 +92,7 @@ class RegistrySpec:
 
     site: str
     driver: str
-    options: Mapping[str, Json] = NO_OPTIONS
+    options: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Datastore:
     site: str
     url: str
     driver: str = "fsspec"
-    options: Mapping[str, Json] = NO_OPTIONS  # secrets stand here as `secret:NAME` only
+    options: Mapping[str, Json] = field(default_factory=dict)  # secrets stand here as `secret:NAME` only
 
 
 @dataclass(frozen=True, slots=True)

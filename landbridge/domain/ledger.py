@@ -1,6 +1,6 @@
 """What the ledger keeps. It copies nothing that Prefect (run states) or the registry (models, metrics) keep."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -78,3 +78,21 @@ class Release:
     started_at: float
     updated_at: float
     details: Mapping[str, Json] = field(default_factory=dict)
+
+
+def target_states(entries: Iterable[Entry]) -> Mapping[str, Mapping[str, Json]]:
+    """What operators said of targets and did not take back: target → state → payload.
+
+    An entry of kind TARGET_STATE has the target's name as its key and the payload
+    `{"state": "drained" | "maintenance" | "busy" | "gpu", "value": …, "reason": …, "cleared": bool}`.
+    `entries` come newest first, as the ledger gives them; the newest of each target and state counts.
+    """
+    newest: dict[str, dict[str, Mapping[str, Json]]] = {}
+    for entry in entries:
+        if entry.kind is Kind.TARGET_STATE:
+            newest.setdefault(entry.key, {}).setdefault(str(entry.payload.get("state", "")), entry.payload)
+    held = {
+        target: {state: dict(said) for state, said in states.items() if said.get("cleared") is not True}
+        for target, states in newest.items()
+    }
+    return {target: states for target, states in held.items() if states}

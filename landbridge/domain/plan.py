@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from landbridge.domain.placement import Placement
+from landbridge.domain.residency import MovementKind
+
+__all__ = [
+    "Check", "Decision", "Finding", "FindingKind", "Movement", "MovementKind", "Plan", "PlannedStep",
+]  # fmt: skip
 
 
 class FindingKind(StrEnum):
@@ -20,14 +25,6 @@ class Finding:
     kind: FindingKind
     detail: str
     hint: str = ""
-
-
-class MovementKind(StrEnum):
-    DATA = "data"
-    CODE = "code"
-    MODEL = "model"
-    METRICS = "metrics"
-    LOGS = "logs"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class DataAsset:
     """A data set, bound to the job input of the same name.
 
     Attributes:
-        uri: `azureml://datastores/<store>/paths/<path>`: its home is the datastore's site.
+        uri: `azureml://datastores/<store>/paths/<path>`: its home is the datastore's site; "" = the path of the job's input.
         residency: site names or site kinds where it, and all derived from it, may be; empty = anywhere.
     """
 
@@ -126,6 +126,7 @@ class ServingSettings:
     min_instances: int = 1
     max_instances: int = 1
     target_utilization_percentage: int = 70
+    polling_interval: int = 1  # s
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,46 @@
+# The commands of the README. CI calls the same, nothing else.
+.DEFAULT_GOAL := help
+PATTERN ?= hybrid_train_deploy
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := .venv/bin/python
+STAMP := .venv/.ready
+# Bytecode is written at installation: without it every command pays a second for compiling what it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: $(STAMP)  ## uv and the locked environment
+
+$(STAMP): pyproject.toml uv.lock
+	@command -v uv >/dev/null 2>&1 || test -x .uv/bin/uv || { $(PYTHON) -m venv .uv && .uv/bin/pip install --quiet uv; }
+	$(UV) sync --locked --extra score --extra postgres --compile-bytecode --quiet
+	$(RUN) -m compileall -q landbridge flows tasks
+	@touch $@
+
+demo: setup  ## the main job on real data: train, deploy, new data, retrain, redeploy under load (PATTERN=…)
+	$(RUN) scenarios/demo.py $(PATTERN)
+
+demo-all: setup  ## all five patterns, one after the other
+	$(RUN) scenarios/demo.py all
+
+test: setup check  ## lint, types, architecture, and all tests that need no cluster
+	$(RUN) -m pytest
+
+check: setup  ## lint, types, architecture
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports
+
+bench: setup  ## what we claim, measured here
+	$(RUN) benchmarks/startup.py
+	$(RUN) benchmarks/placement.py
+	$(RUN) benchmarks/redeploy.py
+	$(RUN) benchmarks/overhead.py
+
+clean:  ## the environment and what demos left
+	rm -rf .venv .uv .demo
+
+.PHONY: help setup demo demo-all test check bench clean

@@ -1,0 +1,59 @@
+"""Bring every scenario of this home to where registry and ledger say it should be. Safe at any time, by anybody."""
+
+import time
+from typing import Any, cast
+
+from prefect import flow
+from prefect.runtime import flow_run
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.pattern import model_lease
+from landbridge import settings
+from landbridge.client import events_path
+from landbridge.domain.errors import BusyError, LandbridgeError
+from landbridge.operations.adopting import Adopted, adopted
+from landbridge.operations.reports import Report
+from tasks.opening import open_story
+from tasks.progress import emit, finish, recorded_in
+from tasks.reconciling import clean_up, compare
+
+
+@flow(name="reconcile", flow_run_name="reconcile {scenario}", persist_result=False)
+async def reconcile(scenario: str = "", inventory: str = "", trigger: str = "reconcile") -> "State[Any]":
+    """Resume what was begun, deploy a champion that does not serve, end what nobody owns.
+
+    Args:
+        scenario, inventory: one scenario's files; without them, every scenario that was run here.
+    """
+    started = time.monotonic()
+    with recorded_in(events_path(settings.home(), str(flow_run.id))):
+        here = [item for item in adopted(str(settings.home())) if not scenario or item.scenario == scenario]
+        lines = [await _reconcile_one(item) for item in here]
+        failed = [line for line in lines if line.startswith("failed")]
+        text = "; ".join(lines) or "no scenario was run here yet"
+        report = Report("Failed" if failed else "Reconciled", text, seconds=round(time.monotonic() - started, 3))
+        finish(report.as_json())
+    return Failed(message=text) if failed else Completed(message=text, name="Reconciled")
+
+
+async def _reconcile_one(scenario: Adopted) -> str:
+    """One scenario; its trouble stops no other."""
+    from flows import ALL
+
+    try:
+        story = await open_story(scenario.request("reconcile"))
+        todo = await compare(story, scenario)
+        if todo is not None:
+            emit("reconcile", "info", f"{scenario.name}: {todo.why}")
+            state: State[Any] = await cast(Any, ALL[todo.flow])(**todo.parameters, return_state=True)
+            if state.is_failed():
+                return f"failed {scenario.name}: {state.message}"
+        async with model_lease(story, wait_seconds=0):
+            cleaned = await clean_up(story)
+    except BusyError:
+        return f"{scenario.name}: a run is under way, nothing was touched"
+    except LandbridgeError as error:
+        return f"failed {scenario.name}: {error}"
+    did = f"{todo.why}, put right" if todo else "as it should be"
+    return f"{scenario.name}: {did}; {cleaned.summary}"

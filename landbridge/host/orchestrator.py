@@ -1,0 +1,198 @@
+"""What the host asks of the Prefect server; the only module of the host that imports Prefect's client.
+
+Import it after the environment says where the server is: Prefect reads its settings once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterTags,
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+from prefect.flows import Flow
+from prefect.states import Cancelled, Crashed, Pending
+from prefect.utilities.callables import parameter_schema
+from pydantic import ValidationError
+
+from landbridge.domain.errors import InputError, NotFoundError, TargetUnavailableError
+from landbridge.domain.values import Json
+
+OURS = "landbridge"  # tag of every deployment that this host runs, and the name of each flow's general one
+UNFINISHED = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSpec:
+    """A Prefect deployment. `cron` in UTC, "" = no schedule."""
+
+    flow: str
+    name: str
+    parameters: Mapping[str, Json]
+    cron: str = ""
+
+
+class Orchestrator:
+    """Our view of one Prefect server.
+
+    Every method raises TargetUnavailableError when the server does not answer; the service is being restarted then.
+    """
+
+    def __init__(self, api_url: str, ui_url: str) -> None:
+        self._client = PrefectClient(api_url, httpx_settings={"trust_env": False})
+        self._ui = ui_url
+
+    async def __aenter__(self) -> "Orchestrator":
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        await self._client.__aexit__(*exc)
+
+    def url(self, flow_run_id: UUID | str) -> str:
+        return f"{self._ui}/runs/flow-run/{flow_run_id}"
+
+    async def deploy(self, flow: "Flow[..., Any]", spec: DeploymentSpec) -> UUID:
+        """Ensure a deployment; its schedule and parameters become those of `spec`.
+
+        Raises:
+            InputError: the schedule cannot be read.
+        """
+        with _Reachable():
+            flow_id = await self._client.create_flow_from_name(flow.name)
+            return await self._client.create_deployment(
+                flow_id,
+                spec.name,
+                version=flow.version,
+                parameters=dict(spec.parameters),
+                tags=[OURS],
+                schedules=_schedules(spec),
+                entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
+                description=flow.description,
+                parameter_openapi_schema=parameter_schema(flow).model_dump(mode="json"),
+                enforce_parameter_schema=True,
+                paused=False,
+            )
+
+    async def deployments(self) -> dict[UUID, UUID]:
+        """Deployment → flow, of those that carry our tag."""
+        with _Reachable():
+            wanted = DeploymentFilter(tags=DeploymentFilterTags(all_=[OURS]))
+            return {found.id: found.flow_id for found in await self._client.read_deployments(deployment_filter=wanted)}
+
+    async def flow_name(self, flow_id: UUID) -> str:
+        with _Reachable():
+            return (await self._client.read_flow(flow_id)).name
+
+    async def create(
+        self, deployment: UUID, parameters: Mapping[str, Any], tags: Iterable[str], idempotency: str, at_once: bool
+    ) -> FlowRun:
+        """Create a run; `at_once`: as Pending, so that no poll takes it while its process starts."""
+        with _Reachable():
+            return await self._client.create_flow_run_from_deployment(
+                deployment,
+                parameters=dict(parameters),
+                tags=list(tags),
+                idempotency_key=idempotency or None,
+                state=Pending() if at_once else None,
+            )
+
+    async def due(self, deployments: Iterable[UUID]) -> list[FlowRun]:
+        """Runs whose scheduled time has come, of these deployments; tells the server that they are served."""
+        from prefect.types._datetime import now
+
+        with _Reachable():
+            return await self._client.get_scheduled_flow_runs_for_deployments(list(deployments), now("UTC"))
+
+    async def claim(self, flow_run_id: UUID) -> bool:
+        """Move a due run to Pending; False when the server has other ideas (a limit, somebody cancelled it)."""
+        with _Reachable():
+            result: OrchestrationResult[Any] = await self._client.set_flow_run_state(flow_run_id, Pending())
+            return result.status is SetStateStatus.ACCEPT
+
+    async def crashed(self, flow_run_id: UUID, message: str) -> None:
+        await self._force(flow_run_id, Crashed(message=message))
+
+    async def cancelled(self, flow_run_id: UUID, message: str) -> None:
+        await self._force(flow_run_id, Cancelled(message=message))
+
+    async def read(self, flow_run_id: UUID) -> FlowRun:
+        with _Reachable():
+            try:
+                return await self._client.read_flow_run(flow_run_id)
+            except ObjectNotFound as error:
+                raise NotFoundError(f"No flow run {flow_run_id}.", "List the runs with `landbridge status`.") from error
+
+    async def unfinished(self, deployments: Iterable[UUID]) -> list[FlowRun]:
+        """Runs that say they are being executed."""
+        wanted = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=list(deployments)),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(UNFINISHED))),
+        )
+        return await self._runs(wanted, 200)
+
+    async def cancelling(self, flow_run_ids: Iterable[UUID]) -> list[FlowRun]:
+        """Those of these runs that somebody cancelled, for instance in the UI."""
+        wanted = FlowRunFilter(
+            id=FlowRunFilterId(any_=list(flow_run_ids)),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLING])),
+        )
+        return await self._runs(wanted, 200)
+
+    async def recent(self, deployments: Iterable[UUID], limit: int) -> list[FlowRun]:
+        wanted = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=list(deployments)))
+        return await self._runs(wanted, limit)
+
+    async def _runs(self, wanted: FlowRunFilter, limit: int) -> list[FlowRun]:
+        with _Reachable():
+            sort = FlowRunSort.EXPECTED_START_TIME_DESC
+            return await self._client.read_flow_runs(flow_run_filter=wanted, limit=limit, sort=sort)
+
+    async def _force(self, flow_run_id: UUID, state: "State[Any]") -> None:
+        with _Reachable():
+            try:
+                await self._client.set_flow_run_state(flow_run_id, state, force=True)
+            except ObjectNotFound:  # deleted in the UI: nothing is left to say
+                return
+
+
+def _schedules(spec: DeploymentSpec) -> list[DeploymentScheduleCreate]:
+    if not spec.cron:
+        return []
+    try:
+        cron = CronSchedule(cron=spec.cron, timezone="UTC")
+    except ValidationError as error:
+        raise InputError(
+            f"Scenario {spec.name!r} has the schedule {spec.cron!r}, which is no cron expression.",
+            "Write five fields in triggers.cron: minute, hour, day, month, weekday.",
+        ) from error
+    return [DeploymentScheduleCreate(schedule=cron, active=True)]
+
+
+class _Reachable:
+    """Translates the client's failures."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, httpx.HTTPError):
+            raise TargetUnavailableError(
+                f"The Prefect server did not answer: {error or type(error).__name__}.",
+                "Look at `landbridge doctor`; the host restarts a server that ended.",
+            ) from error

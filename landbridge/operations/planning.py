@@ -1,0 +1,255 @@
+"""Plan: a dry run of the whole story. It reads files, digests, capacities and what serves; it changes nothing."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+
+from landbridge.domain import residency
+from landbridge.domain.errors import LandbridgeError, NowhereToGoError, RefusedError
+from landbridge.domain.gate import wanted_metrics
+from landbridge.domain.ledger import Entry, Kind
+from landbridge.domain.lineage import parse_lineage
+from landbridge.domain.placement import Change, Placement, PlacementRequest, TargetRuling, place, why_not
+from landbridge.domain.plan import Check, Decision, Finding, FindingKind, Movement, MovementKind, Plan, PlannedStep
+from landbridge.domain.requests import ColourSpec, ResolvedEnvironment
+from landbridge.domain.retrain import RunParts, decide
+from landbridge.domain.scenario import Requirements
+from landbridge.domain.values import Pattern
+from landbridge.operations import connections, movements, preflight, probing
+from landbridge.operations.candidates import registration_movements
+from landbridge.operations.sites import find_environment, registry_site, serving_sites, serving_target_name
+from landbridge.operations.staging import data_movement
+from landbridge.operations.story import Story
+from landbridge.operations.training import open_attempt, timeout_seconds
+
+
+def make_plan(story: Story) -> Plan:
+    """Tell everything a run would do, with the rule for each movement, and whether it may be done at all."""
+    decision = decide_training(story)
+    placement = find_place(story, {})
+    findings = _findings(story, placement)
+    moves = planned_movements(story, placement)
+    checks = (*preflight.checks(story), *_data_checks(story))
+    return Plan(
+        scenario=story.scenario.name,
+        pattern=str(story.scenario.pattern),
+        run_key=story.run_key,
+        decision=decision,
+        placement=placement,
+        serving=tuple(serving_target_name(story.inventory, site) for site in serving_sites(story)),
+        steps=_steps(story, placement, decision),
+        movements=moves,
+        findings=findings,
+        checks=checks,
+        refusals=(*_placement_refusals(placement), *_refusals(findings, moves, checks)),
+    )
+
+
+def decide_training(story: Story) -> Decision:
+    """Whether a job must run: not when one with this run key succeeded, or is under way."""
+    attempt = open_attempt(story)
+    if attempt is not None and attempt.outcome:
+        return Decision(False, f"data, code and environment are those of job {attempt.name}, which succeeded")
+    if attempt is not None:
+        return Decision(True, f"job {attempt.name} was begun and is taken up again", ("resumed",))
+    return decide(story.parts, last_parts(story), story.request.force)
+
+
+def last_parts(story: Story) -> RunParts | None:
+    """The run parts of the newest version of this scenario, from the ledger."""
+    book = connections.ledger(story.inventory.home)
+    newest = next(iter(book.entries(kind=Kind.VERSION, scenario=story.scenario.name, limit=1)), None)
+    tags = newest.payload.get("tags") if newest else None
+    if not isinstance(tags, dict):
+        return None
+    lineage = parse_lineage({key: str(value) for key, value in tags.items()})
+    return lineage.parts if lineage else None
+
+
+def find_place(story: Story, avoided: Mapping[str, str]) -> Placement:
+    """Choose the target; a job that was begun stays where it is."""
+    placement = place(placement_request(story), probing.views(story, avoided), datetime.now(UTC))
+    begun = open_attempt(story)
+    if begun is None or begun.target == placement.chosen or begun.target not in story.inventory.targets:
+        return placement
+    rulings = tuple(_as_begun(ruling, begun.target, begun.name) for ruling in placement.rulings)
+    return replace(placement, chosen=begun.target, rulings=rulings)
+
+
+def require_place(story: Story, avoided: Mapping[str, str]) -> Placement:
+    """As `find_place`, and write the decision down.
+
+    Raises:
+        NowhereToGoError: with every target's reason. What serves keeps serving.
+    """
+    placement = find_place(story, avoided)
+    entry = Entry(
+        Kind.DECISION, story.scenario.name, story.run_key, "placement", time.time(), dict(asdict(placement))
+    )
+    connections.ledger(story.inventory.home).record(entry)
+    if placement.chosen is None:
+        reasons = "; ".join(f"{ruling.target}: {ruling.reason}" for ruling in placement.rulings)
+        hints = [ruling.change for ruling in placement.rulings if ruling.change]
+        raise NowhereToGoError(
+            f"No target can train {story.scenario.name}: {reasons}. What serves now keeps serving.",
+            hints[0] if hints else "Add a training target to the inventory.",
+            story.scenario.path,
+        )
+    return placement
+
+
+def explain_refusal(story: Story, target: str) -> tuple[Change, ...]:
+    """All that stands between `target` and being eligible, with the smallest change for each."""
+    connections.find_target(story.inventory, target)
+    return why_not(placement_request(story), probing.views(story, {}), datetime.now(UTC), target)
+
+
+def placement_request(story: Story) -> PlacementRequest:
+    """What the story's job asks of a target."""
+    inventory, scenario = story.inventory, story.scenario
+    instance_type = scenario.requires.instance_type or story.job.resources.instance_type
+    private = scenario.pattern is Pattern.PRIVATE_AKS
+    clusters = [connections.serving_target_of(inventory, site).cluster for site in serving_sites(story)]
+    return PlacementRequest(
+        pattern=scenario.pattern,
+        requirements=Requirements(scenario.requires.resources, instance_type),
+        policy=scenario.placement,
+        data=story.homed,
+        instances=story.job.resources.instance_count,
+        timeout_seconds=timeout_seconds(story) if story.job.timeout_seconds else 0.0,
+        private_only=private,
+        same_cluster_as=tuple(clusters) if private else (),
+        sites={name: site.kind for name, site in inventory.sites.items()},
+        locked_sites=frozenset(name for name, site in inventory.sites.items() if "data" not in site.exports),
+    )
+
+
+def planned_movements(story: Story, placement: Placement) -> tuple[Movement, ...]:
+    """Everything that would cross a border, in order; the same list that the ledger holds after the run."""
+    found: list[Movement] = []
+    if placement.chosen is not None:
+        site = connections.site_of(story.inventory, placement.chosen).name
+        found += [data_movement(story, item, site) for item in story.data.values() if item.site != site]
+        metrics = story.scenario.exports.metrics if story.scenario.exports.metrics else wanted_metrics(story.scenario.gate)
+        found += registration_movements(story, site, metrics)
+    home = registry_site(story)
+    model = story.scenario.model.name
+    found += [
+        movements.planned(story, MovementKind.MODEL, model, home, site) for site in serving_sites(story) if site != home
+    ]
+    return tuple(found)
+
+
+def require_plan(story: Story) -> Plan:
+    """Make the plan, write it down, and refuse it here rather than half-way.
+
+    Raises:
+        RefusedError: with every refusal. Nothing was changed.
+    """
+    plan = make_plan(story)
+    payload = {**asdict(plan), "data": dict(story.parts.data), "trigger": story.request.trigger}
+    entry = Entry(Kind.PLAN, story.scenario.name, story.run_key, "plan", time.time(), payload)
+    connections.ledger(story.inventory.home).record(entry)
+    if plan.refusals and plan.placement.chosen is not None:
+        raise refusal_of(story, plan)
+    return plan
+
+
+def refusal_of(story: Story, plan: Plan) -> RefusedError:
+    """The plan's refusals as one error, of the class of the first."""
+    from landbridge.domain.errors import CapabilityMissingError, NetworkError, ResidencyError
+
+    kinds: dict[str, type[RefusedError]] = {"movement": ResidencyError, "check": NetworkError}
+    first = plan.refusals[0].split(" ", 1)[0]
+    kind = kinds.get(first, CapabilityMissingError)
+    hints = [check.hint for check in plan.checks if not check.passed and check.hint]
+    hints += [finding.hint for finding in plan.findings if finding.kind is FindingKind.REFUSED and finding.hint]
+    hint = hints[0] if hints else "See `landbridge plan` for every step and rule."
+    return kind("The plan is refused: " + "; ".join(plan.refusals) + ".", hint, story.scenario.path)
+
+
+def _as_begun(ruling: TargetRuling, target: str, job: str) -> TargetRuling:
+    if ruling.target == target:
+        return replace(ruling, chosen=True, reason=f"job {job} was begun here")
+    return replace(ruling, chosen=False)
+
+
+def _findings(story: Story, placement: Placement) -> tuple[Finding, ...]:
+    found: list[Finding] = []
+    if placement.chosen is not None:
+        found += probing.findings(story, placement.chosen)
+    for site in serving_sites(story):
+        target = serving_target_name(story.inventory, site)
+        environment = find_environment(story.inventory, story.job.environment.label, target)
+        if environment is None:
+            found.append(_no_environment(story, target))
+        else:
+            found += _serving_findings(story, site, environment)
+    return tuple(found)
+
+
+def _serving_findings(story: Story, site: str, environment: ResolvedEnvironment) -> tuple[Finding, ...]:
+    endpoint = story.scenario.endpoint
+    spec = ColourSpec(
+        endpoint.name, "blue", story.scenario.model.name, "", "", "", environment, endpoint.settings, endpoint.scoring
+    )
+    return connections.serving_at(story.inventory, site).findings(spec)
+
+
+def _no_environment(story: Story, target: str) -> Finding:
+    label = story.job.environment.label
+    return Finding(
+        "environment",
+        FindingKind.REFUSED,
+        f"{label!r} means nothing on {target}, where the model shall serve",
+        "Add it to `environments:` in the inventory.",
+    )
+
+
+def _data_checks(story: Story) -> tuple[Check, ...]:
+    wrong = residency.misplaced(story.homed, {name: site.kind for name, site in story.inventory.sites.items()})
+    hint = "Move the data, or correct its residency in the scenario."
+    return tuple(Check("residency", False, sentence, hint) for sentence in wrong)
+
+
+def _placement_refusals(placement: Placement) -> tuple[str, ...]:
+    return () if placement.chosen else ("placement: no target is eligible",)
+
+
+def _refusals(
+    findings: tuple[Finding, ...], moves: tuple[Movement, ...], checks: tuple[Check, ...]
+) -> tuple[str, ...]:
+    refused = [f"movement of {line}" for line in movements.refused(moves)]
+    refused += [f"check {check.name}: {check.detail}" for check in checks if not check.passed]
+    refused += [f"field {item.field}: {item.detail}" for item in findings if item.kind is FindingKind.REFUSED]
+    return tuple(refused)
+
+
+def _steps(story: Story, placement: Placement, decision: Decision) -> tuple[PlannedStep, ...]:
+    """The story in order; training steps say so when there is nothing to train."""
+    endpoint, target = story.scenario.endpoint, placement.chosen or "nowhere"
+    sites = ", ".join(serving_sites(story))
+    shifts = " → ".join(f"{weight} %" for weight in story.scenario.rollout.steps)
+    train = f"run `{story.job.command.split(chr(10))[0][:60]}`" if decision.due else f"nothing to train: {decision.reason}"
+    return (
+        PlannedStep("place", target, decision.reason),
+        PlannedStep("stage_data", target, ", ".join(story.data) or "no data"),
+        PlannedStep("train", target, train),
+        PlannedStep("evaluate", target, f"judge {', '.join(wanted_metrics(story.scenario.gate)) or 'nothing'}"),
+        PlannedStep("register", registry_site(story), f"{story.scenario.model.name}, once for {story.run_key}"),
+        PlannedStep("ship_model", sites, "verified copy at every serving site"),
+        PlannedStep("deploy_beside", sites, f"a new colour of {endpoint.name}, without traffic"),
+        PlannedStep("smoke_test", sites, f"{len(endpoint.smoke.requests) or 1} real prediction(s) per site"),
+        PlannedStep("shift_traffic", sites, f"{shifts}, then {story.scenario.rollout.soak_seconds:g} s soak"),
+        PlannedStep("promote", registry_site(story), "alias champion"),
+        PlannedStep("retire", sites, "the old colour"),
+    )
+
+
+def try_plan(story: Story) -> tuple[Plan | None, LandbridgeError | None]:
+    """A plan or the error that stands in its way; for tables that must go on."""
+    try:
+        return make_plan(story), None
+    except LandbridgeError as error:
+        return None, error

@@ -1,0 +1,112 @@
+"""Gather evidence on the networks that a run would use, before a byte moves; the domain judges it."""
+
+import ipaddress
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from urllib.parse import urlsplit
+
+from landbridge.domain.errors import NetworkError
+from landbridge.domain.inventory import Site
+from landbridge.domain.ledger import Entry, Kind
+from landbridge.domain.network import judge_network, must_be_private
+from landbridge.domain.plan import Check
+from landbridge.domain.values import Json
+from landbridge.operations import connections
+from landbridge.operations.sites import registry_site, serving_sites
+from landbridge.operations.story import Story
+
+CONNECT_SECONDS = 1.0  # a proxy that needs longer will not carry a training run
+THREADS = 16
+
+
+def checks(story: Story) -> tuple[Check, ...]:
+    """One judgement per rule and endpoint, for every site that this story touches."""
+    sites = [story.inventory.sites[name] for name in _touched(story)]
+    return tuple(check for site in sites for check in _judge(story, site))
+
+
+def require(story: Story) -> tuple[Check, ...]:
+    """As `checks`, and write the evidence down.
+
+    Raises:
+        NetworkError: with every failed check; nothing has moved yet.
+    """
+    found = checks(story)
+    payload: dict[str, Json] = {"checks": [dict(asdict(check)) for check in found]}
+    entry = Entry(Kind.PREFLIGHT, story.scenario.name, story.run_key, "network", time.time(), payload)
+    connections.ledger(story.inventory.home).record(entry)
+    failed = [check for check in found if not check.passed]
+    if failed:
+        said = "; ".join(f"{check.name}: {check.detail}" for check in failed)
+        raise NetworkError(f"The network pre-flight failed: {said}", failed[0].hint, story.inventory.path)
+    return found
+
+
+def used_hosts(story: Story, site: Site) -> Mapping[str, str]:
+    """Every host that the run would talk to at `site`: the declared endpoints, and those the inventory's URLs imply."""
+    inventory = story.inventory
+    registry = site.registry.options.get("uri", "") if site.registry else ""
+    urls = {"registry": str(registry), "models": site.models, "cache": site.cache, "proxy": site.network.proxy}
+    urls |= {f"datastore {store.name}": store.url for store in inventory.datastores.values() if store.site == site.name}
+    implied = {name: host for name, url in urls.items() if (host := host_of(url))}
+    return {**implied, **{name: host_of(value) or value for name, value in site.network.endpoints.items()}}
+
+
+def host_of(url: str) -> str:
+    """The host a URL leads to; "" for local files and for nothing. A bare `host:port` counts as a URL."""
+    if not url:
+        return ""
+    if "://" not in url:
+        return "" if url.startswith(("/", ".", "~")) else (urlsplit(f"//{url}").hostname or "")
+    parts = urlsplit(url)
+    return "" if parts.scheme in {"file", "memory", "local"} else (parts.hostname or "")
+
+
+def resolve(hosts: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    """Host → its addresses, all asked at once; empty when a name does not resolve."""
+    names = list(dict.fromkeys(hosts))
+    if not names:
+        return {}
+    with ThreadPoolExecutor(min(THREADS, len(names))) as pool:
+        return dict(zip(names, pool.map(_addresses, names), strict=True))
+
+
+def _touched(story: Story) -> tuple[str, ...]:
+    """Data homes, the registry's site, serving sites, and where training may go; in the inventory's order."""
+    used = {item.site for item in story.data.values()} | set(serving_sites(story)) | {registry_site(story)}
+    return tuple(name for name in story.inventory.sites if name in used)
+
+
+def _judge(story: Story, site: Site) -> tuple[Check, ...]:
+    proxy = _proxy_answers(site.network.proxy) if site.network.proxy else None
+    if not must_be_private(site, story.scenario.pattern):
+        return judge_network(site, {}, (), proxy, story.scenario.pattern)
+    hosts = used_hosts(story, site)
+    addresses = resolve(hosts.values())
+    resolved = {name: addresses[host] for name, host in hosts.items()}
+    seen = replace(site, network=replace(site.network, endpoints=hosts))
+    return judge_network(seen, resolved, (), proxy, story.scenario.pattern)
+
+
+def _addresses(host: str) -> tuple[str, ...]:
+    try:
+        return (str(ipaddress.ip_address(host)),)
+    except ValueError:
+        pass
+    try:
+        found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
+    except OSError:
+        return ()
+    return tuple(dict.fromkeys(str(item[4][0]) for item in found))
+
+
+def _proxy_answers(proxy: str) -> bool:
+    parts = urlsplit(proxy if "://" in proxy else f"//{proxy}")
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 3128), CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False

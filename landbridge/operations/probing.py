@@ -1,0 +1,128 @@
+"""Look at every target once, side by side, each within one deadline: a dead target costs at most that."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from landbridge.domain.errors import LandbridgeError
+from landbridge.domain.inventory import MaintenanceWindow, Role, Target
+from landbridge.domain.ledger import Kind, target_states
+from landbridge.domain.placement import Capacity, TargetView
+from landbridge.domain.plan import Finding, FindingKind
+from landbridge.domain.values import Json, Resources
+from landbridge.operations import connections
+from landbridge.operations.sites import find_environment, training_targets
+from landbridge.operations.story import Story
+
+DEADLINE_SECONDS = 2.0
+
+
+def views(story: Story, avoided: Mapping[str, str]) -> tuple[TargetView, ...]:
+    """One view per target of the inventory, with what operators said of it.
+
+    Args:
+        avoided: target → why this run must not go there again.
+    """
+    states = operator_states(story.inventory.home)
+    measured = capacities(story)
+    return tuple(
+        view(story, target, measured.get(target.name, Capacity()), states.get(target.name, {}), avoided)
+        for target in story.inventory.targets.values()
+    )
+
+
+def operator_states(home: str) -> Mapping[str, Mapping[str, Json]]:
+    """Target → state → what an operator said of it and did not take back."""
+    return target_states(connections.ledger(home).entries(kind=Kind.TARGET_STATE))
+
+
+def capacities(story: Story) -> Mapping[str, Capacity]:
+    """Measure all training targets at once; one that does not answer in time is unreachable, with that reason."""
+    targets = training_targets(story.inventory)
+    if not targets:
+        return {}
+    pool = ThreadPoolExecutor(max_workers=len(targets))
+    asked = {target.name: pool.submit(_measure, story, target) for target in targets}
+    wait(asked.values(), timeout=DEADLINE_SECONDS)
+    pool.shutdown(wait=False, cancel_futures=True)
+    late = Capacity(reachable=False, detail=f"no answer within {DEADLINE_SECONDS:g} s")
+    return {name: future.result() if future.done() else late for name, future in asked.items()}
+
+
+def view(
+    story: Story, target: Target, capacity: Capacity, states: Mapping[str, Json], avoided: Mapping[str, str]
+) -> TargetView:
+    """Join what the target says, what its driver refuses and what operators said."""
+    changed, seen = apply_states(target, capacity, states)
+    kind = story.inventory.sites[target.site].kind
+    return TargetView(changed, kind, seen, _refused(story, target), avoided.get(target.name, ""))
+
+
+def apply_states(target: Target, capacity: Capacity, states: Mapping[str, Json]) -> tuple[Target, Capacity]:
+    """What `landbridge targets set` said: drained, maintenance, busy, gpu, unreachable."""
+    for state, said in states.items():
+        reason = str(said.get("reason", "")) if isinstance(said, dict) else ""
+        value = said.get("value") if isinstance(said, dict) else None
+        match state:
+            case "drained":
+                target = replace(target, drained=reason or "drained by an operator")
+            case "maintenance":
+                target = replace(target, maintenance=(*target.maintenance, _always(reason)))
+            case "busy":
+                full = tuple(replace(node, free=Resources()) for node in capacity.nodes)
+                capacity = replace(capacity, nodes=full, detail=reason or "said to be full by an operator")
+            case "gpu":
+                capacity = _with_gpus(capacity, int(str(value)))
+            case "unreachable":
+                capacity = Capacity(reachable=False, detail=reason or "said to be unreachable by an operator")
+    return target, capacity
+
+
+def findings(story: Story, target: str) -> tuple[Finding, ...]:
+    """What the driver of `target`, and the inventory, say of the job's fields there."""
+    said = connections.training(story.inventory, target).findings(story.job)
+    found = find_environment(story.inventory, story.job.environment.label, target)
+    label = story.job.environment.label
+    if found is None:
+        missing = Finding(
+            "environment",
+            FindingKind.REFUSED,
+            f"{label!r} means nothing on {target}",
+            "Add it to `environments:` in the inventory.",
+        )
+        return (*said, missing)
+    if found.python:
+        what = "this installation's Python" if found.python == "current" else f"the Python at {found.python}"
+        return (*said, Finding("environment", FindingKind.SUBSTITUTED, f"{label!r} is {what} on {target}"))
+    return said
+
+
+def _measure(story: Story, target: Target) -> Capacity:
+    try:
+        return connections.training(story.inventory, target.name).capacity()
+    except LandbridgeError as error:
+        return Capacity(reachable=False, detail=error.message)
+
+
+def _refused(story: Story, target: Target) -> tuple[str, ...]:
+    if Role.TRAIN not in target.roles:
+        return ()
+    try:
+        said = findings(story, target.name)
+    except LandbridgeError as error:
+        return (f"driver: {error.message}",)
+    return tuple(f"{item.field}: {item.detail}" for item in said if item.kind is FindingKind.REFUSED)
+
+
+def _always(reason: str) -> MaintenanceWindow:
+    now = datetime.now(UTC)
+    return MaintenanceWindow(reason or "maintenance", now - timedelta(days=1), now + timedelta(days=365))
+
+
+def _with_gpus(capacity: Capacity, gpus: int) -> Capacity:
+    nodes = tuple(
+        replace(node, total=replace(node.total, gpus=gpus), free=replace(node.free, gpus=min(node.free.gpus, gpus)))
+        for node in capacity.nodes
+    )
+    return replace(capacity, nodes=nodes)

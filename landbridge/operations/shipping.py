@@ -1,0 +1,67 @@
+"""Put a verified copy of a model version where it will serve, before anything there changes."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from landbridge.domain.plan import MovementKind
+from landbridge.domain.residency import must_strip
+from landbridge.domain.values import ModelCopy, ModelVersion
+from landbridge.drivers.fsspec.models import SiteModels
+from landbridge.operations import connections, movements
+from landbridge.operations.sites import registry_site, serving_sites
+from landbridge.operations.story import Story
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """One version and its verified copy at every serving site."""
+
+    version: ModelVersion
+    copies: Mapping[str, ModelCopy]
+
+    @property
+    def summary(self) -> str:
+        return f"{self.version.model} version {self.version.version} at {', '.join(self.copies)}"
+
+
+def ship(story: Story, version: ModelVersion) -> Shipped:
+    """Ensure a verified copy of `version` at every serving site. Safe to repeat; all sites or an error.
+
+    Raises:
+        ResidencyError: before a byte moves.
+        CorruptError: what arrived is not what was registered.
+    """
+    home = registry_site(story)
+    crossing = [
+        movements.planned(story, MovementKind.MODEL, version.model, home, site)
+        for site in serving_sites(story)
+        if site != home
+    ]
+    for movement in crossing:
+        movements.require(movement)
+    copies = _copies(story, version)
+    for movement in crossing:
+        copy = copies[movement.to_site]
+        movements.record(story, replace(movement, digest=version.digest, size_bytes=copy.size_bytes))
+    return Shipped(version, copies)
+
+
+def _copies(story: Story, version: ModelVersion) -> Mapping[str, ModelCopy]:
+    stores = {site: SiteModels(story.inventory.sites[site], story.inventory) for site in serving_sites(story)}
+    found = {site: store.find(version) for site, store in stores.items()}
+    missing = [site for site, copy in found.items() if copy is None]
+    here = {site: copy for site, copy in found.items() if copy is not None}
+    if not missing:
+        return here
+    home = registry_site(story)
+    scratch = tempfile.mkdtemp(prefix="landbridge-ship-")
+    try:
+        connections.registry(story.inventory, home).fetch(version, scratch)
+        for site in missing:
+            strip = site != home and must_strip(story.homed, story.border(home, site))
+            here[site] = stores[site].ship(version, scratch, strip)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return here

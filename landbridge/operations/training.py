@@ -1,0 +1,184 @@
+"""Train: one job per run key and attempt, whoever asks and however often."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from landbridge.domain.errors import JobFailedError, JobLostError
+from landbridge.domain.ledger import Entry, Kind
+from landbridge.domain.lineage import RUN_KEY, SCENARIO, Lineage
+from landbridge.domain.names import job_name, tracking_run_name
+from landbridge.domain.placement import Placement
+from landbridge.domain.requests import TrackingRun, TrainingJob
+from landbridge.domain.values import JobPhase, JobRef, JobStatus, Json
+from landbridge.operations import connections
+from landbridge.operations.sites import environment_on, tracking_site
+from landbridge.operations.story import Story
+from landbridge.ports import TracksRuns
+
+DEFAULT_TIMEOUT_SECONDS = 6 * 3600.0  # a job without limits.timeout must end some day
+GRACE_SECONDS = 30.0  # the target enforces the limit; this long after it we stop believing that it will
+
+# A target's own failures: the same job may succeed elsewhere. All other reasons are the job's.
+INFRASTRUCTURE = frozenset({"Lost", "Unschedulable", "Evicted", "NodeLost", "ImagePullBackOff", "QuotaExceeded"})
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at the job of a run key. `tracking_run` is the run in the tracking site's registry."""
+
+    number: int
+    target: str
+    name: str
+    tracking_run: str
+    outcome: str = ""
+
+    @property
+    def summary(self) -> str:
+        return f"job {self.name} on {self.target}"
+
+    @property
+    def ref(self) -> JobRef:
+        return JobRef(self.target, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedJob:
+    """A job that succeeded."""
+
+    attempt: Attempt
+    status: JobStatus
+
+    @property
+    def summary(self) -> str:
+        started, ended = self.status.started_at, self.status.ended_at
+        took = f" in {ended - started:.1f} s" if started and ended else ""
+        return f"{self.attempt.name} succeeded on {self.attempt.target}{took}"
+
+
+def attempts(story: Story) -> tuple[Attempt, ...]:
+    """All tries at this run key, oldest first, from the ledger: the intent is written before the submit."""
+    found: dict[int, Attempt] = {}
+    entries = connections.ledger(story.inventory.home).entries(kind=Kind.JOB, run_key=story.run_key)
+    for entry in reversed(entries):
+        payload = entry.payload
+        number = int(str(payload["attempt"]))
+        known = found.get(number)
+        outcome = str(payload.get("outcome", "")) or (known.outcome if known else "")
+        found[number] = Attempt(
+            number, str(payload["target"]), str(payload["name"]), str(payload["tracking_run"]), outcome
+        )
+    return tuple(found[number] for number in sorted(found))
+
+
+def open_attempt(story: Story) -> Attempt | None:
+    """The try that has no bad end yet: still running, succeeded, or never seen to end. It is adopted, not repeated."""
+    tries = attempts(story)
+    return tries[-1] if tries and tries[-1].outcome in {"", JobPhase.SUCCEEDED} else None
+
+
+def submit(story: Story, placement: Placement, inputs: Mapping[str, str]) -> Attempt:
+    """Ensure that the job of this run key is on its target. Safe to repeat.
+
+    Raises:
+        TransientError: the target or the tracking server did not answer.
+        PermanentError: the target refused the job.
+    """
+    attempt = open_attempt(story)
+    number = attempt.number if attempt else len(attempts(story)) + 1
+    run = _tracking_run(story, number)
+    if attempt is None:
+        name = job_name(story.scenario.name, story.run_key, number)
+        attempt = Attempt(number, str(placement.chosen), name, run.run_id)
+        _record(story, attempt, "submitted")
+    job = _training_job(story, attempt, inputs, run)
+    connections.training(story.inventory, attempt.target).submit(job)
+    return attempt
+
+
+def wait(story: Story, attempt: Attempt) -> TrainedJob:
+    """Wait until the job is final; the target's record is read, nothing is assumed.
+
+    Raises:
+        JobFailedError: with the target's reason and where the log is.
+        JobLostError: the target lost the job; another target may try.
+    """
+    target = connections.training(story.inventory, attempt.target)
+    deadline = time.monotonic() + timeout_seconds(story) + GRACE_SECONDS
+    pause = 0.02
+    status = target.observe(attempt.ref)
+    while not status.phase.is_final:
+        if time.monotonic() > deadline:
+            target.cancel(attempt.ref)
+            status = JobStatus(JobPhase.FAILED, "Timeout", "the target did not end the job at its limit")
+            break
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
+        status = target.observe(attempt.ref)
+    _record(story, attempt, status.phase, {"outcome": status.phase, "reason": status.reason, "detail": status.detail})
+    _tracker(story).end_run(attempt.tracking_run, status.phase is JobPhase.SUCCEEDED)
+    if status.phase is JobPhase.SUCCEEDED:
+        return TrainedJob(attempt, status)
+    raise _failure(attempt, status)
+
+
+def timeout_seconds(story: Story) -> float:
+    return float(story.job.timeout_seconds) or DEFAULT_TIMEOUT_SECONDS
+
+
+def lineage_of(story: Story, target: str) -> Lineage:
+    """Where a model of this story, trained on `target`, comes from."""
+    site = connections.site_of(story.inventory, target).name
+    return Lineage(story.parts, target=target, site=site, trigger=story.request.trigger)
+
+
+def _failure(attempt: Attempt, status: JobStatus) -> Exception:
+    said = f"Job {attempt.name} on {attempt.target} failed: {status.reason}: {status.detail}"
+    if status.reason in INFRASTRUCTURE:
+        return JobLostError(said, "Run again; another target is tried where the scenario allows it.")
+    hints = {
+        "Timeout": "Give the job more time (limits.timeout) or less to do.",
+        "DiskFull": "Free disk space at the target, or write less.",
+        "OutOfMemory": "Ask for more memory (requires.memory), or read the data in parts.",
+    }
+    hint = hints.get(status.reason, "Mend the job;")
+    return JobFailedError(said, f"{hint} `landbridge logs` shows what it said.")
+
+
+def _tracker(story: Story) -> TracksRuns:
+    return connections.tracker(story.inventory, tracking_site(story))
+
+
+def _tracking_run(story: Story, number: int) -> TrackingRun:
+    name = tracking_run_name(story.scenario.name, story.run_key, number)
+    tags = {RUN_KEY: story.run_key, SCENARIO: story.scenario.name}
+    return _tracker(story).start_run(name, story.job.experiment_name or story.scenario.name, tags)
+
+
+def _training_job(story: Story, attempt: Attempt, inputs: Mapping[str, str], run: TrackingRun) -> TrainingJob:
+    job = story.job
+    return TrainingJob(
+        name=attempt.name,
+        job=job,
+        code=job.code,
+        inputs=inputs,
+        environment=environment_on(story, attempt.target),
+        environment_variables={**job.environment_variables, **run.environment},
+        timeout_seconds=timeout_seconds(story),
+        resources=story.scenario.requires.resources,
+        instance_type=story.scenario.requires.instance_type or job.resources.instance_type,
+        labels={"landbridge.scenario": story.scenario.name, "landbridge.run-key": story.run_key},
+    )
+
+
+def _record(story: Story, attempt: Attempt, event: str, more: Mapping[str, Json] | None = None) -> None:
+    payload: dict[str, Json] = {
+        "attempt": attempt.number,
+        "target": attempt.target,
+        "name": attempt.name,
+        "tracking_run": attempt.tracking_run,
+        **(more or {}),
+    }
+    key = f"attempt-{attempt.number}-{event}"
+    entry = Entry(Kind.JOB, story.scenario.name, story.run_key, key, time.time(), payload)
+    connections.ledger(story.inventory.home).record(entry)

@@ -1,0 +1,1 @@
+"""Processes that landbridge starts beside itself. Each is run as a file, with the standard library only."""

@@ -1,0 +1,109 @@
+"""One real `landbridge up` for the whole session, and a playground per test: own scenario, model and data names."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [str(Path(sys.executable).with_name("landbridge"))]
+RUN_SECONDS = 110
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Playground:
+    """A copy of scenarios/ whose pattern, names and data belong to one test."""
+
+    home: Path
+    folder: Path
+    scenario: Path
+    inventory: Path
+    lake: Path
+
+    def landbridge(self, *arguments: str, seconds: float = RUN_SECONDS) -> Said:
+        environment = {**os.environ, "LANDBRIDGE_HOME": str(self.home)}
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env=environment,
+            cwd=self.folder,
+            check=False,
+        )
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def run(self, *arguments: str, command: str = "run") -> Said:
+        return self.landbridge(command, str(self.scenario), "-i", str(self.inventory), "--output", "json", *arguments)
+
+    def months(self, months: str) -> None:
+        """Let the months (`1-2`) be all the data there is."""
+        prepare = self.folder / "flight-delay" / "prepare.py"
+        subprocess.run([sys.executable, str(prepare), "--months", months, "--out", str(self.lake)], check=True)
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of a host that is up, on ports of its own; it is brought down at the end, and must leave nothing."""
+    place = tmp_path_factory.mktemp("home")
+    os.environ["LANDBRIDGE_PREFECT_PORT"] = "0"
+    inventory = place / "inventory.yaml"
+    inventory.write_text(free_ports((ROOT / "scenarios/inventories/local.yaml").read_text()))
+    playground = Playground(place, place, place, inventory, place)
+    said = playground.landbridge("up", "-i", str(inventory), seconds=180)
+    assert said.code == 0, said.err
+    yield place
+    down = playground.landbridge("down", "--jobs")
+    assert down.code == 0, down.err
+
+
+def free_ports(inventory: str) -> str:
+    """The same inventory with port 0 everywhere; the private site uses a registry of its own, since a URI needs a port."""
+    text = inventory.replace('registry: {driver: mlflow, uri: "http://127.0.0.1:5510"}', "registry: {driver: mlflow, port: 0}")
+    text = re.sub(r"port: \d+", "port: 0", text)
+    text = re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1", text)
+    return re.sub(r"^\$schema:.*\n", "", text, flags=re.MULTILINE)
+
+
+@pytest.fixture
+def playground(home: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Playground:
+    """Give the pattern that the test names by `@pytest.mark.parametrize("playground", …, indirect=True)`."""
+    pattern, store = request.param
+    folder = tmp_path / "scenarios"
+    shutil.copytree(ROOT / "scenarios", folder)
+    mark = re.sub(r"[^a-z0-9]", "", request.node.name.lower())[-6:] + tmp_path.name[-2:]
+    mark = re.sub(r"[^a-z0-9]", "x", mark)
+    scenario = folder / f"{pattern}.yaml"
+    text = scenario.read_text().replace(f"datastores/{store}/paths/flights", f"datastores/{store}/paths/{mark}/flights")
+    text = re.sub(r"name: (flights|flight-delay)-[a-z-]+", rf"name: \1-{mark}", text)
+    text = re.sub(r"triggers: .*", "triggers: {new_data: []}", text)
+    scenario.write_text(re.sub(r"soak: \d+s", "soak: 200ms", re.sub(r"step: \d+s", "step: 200ms", text)))
+    lake = home / "sites" / {"lake": "cloud", "plant": "onprem", "vault": "cloud-vnet"}[store] / store / mark / "flights"
+    return Playground(home, folder, scenario, home / "inventory.yaml", lake)

@@ -1,0 +1,66 @@
+"""Each pattern's whole life through the command line: first run, nothing new, new data, a bad model, a broken one."""
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Playground
+
+PATTERNS = [
+    pytest.param(("cloud_train_onprem_deploy", "lake"), id="cloud_train_onprem_deploy"),
+    pytest.param(("hybrid_train_deploy", "lake"), id="hybrid_train_deploy"),
+    pytest.param(("onprem_train_cloud_deploy", "plant"), id="onprem_train_cloud_deploy"),
+    pytest.param(("private_aks", "vault"), id="private_aks"),
+    pytest.param(("onprem_lifecycle", "plant"), id="onprem_lifecycle"),
+]
+SITES = {
+    "cloud_train_onprem_deploy": {"onprem"},
+    "hybrid_train_deploy": {"onprem", "cloud"},
+    "onprem_train_cloud_deploy": {"cloud"},
+    "private_aks": {"cloud-vnet"},
+    "onprem_lifecycle": {"onprem"},
+}
+BROKEN = '''
+    class Broken(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):
+            raise RuntimeError("a column is missing")
+    mlflow.pyfunc.save_model(arguments.model, python_model=Broken(), pip_requirements=["mlflow"])
+'''
+
+
+def served(report: dict[str, Any]) -> dict[str, str]:
+    """Site → version that has all its traffic."""
+    return {row["site"]: row["version"] for row in report["serving"] if row["traffic"] == 100}
+
+
+@pytest.mark.timeout(280)
+@pytest.mark.parametrize("playground", PATTERNS, indirect=True)
+def test_a_pattern_lives_its_whole_life(playground: Playground) -> None:
+    sites = SITES[playground.scenario.stem]
+
+    playground.months("1-2")
+    first = playground.run()
+    assert first.code == 0, first.err
+    assert first.json["outcome"] == "Promoted"
+    assert served(first.json) == dict.fromkeys(sites, "1")
+
+    again = playground.run()
+    assert again.code == 0, again.err
+    assert again.json["outcome"] == "Unchanged"
+    assert "unchanged" in again.json["text"]
+
+    playground.months("3")
+    second = playground.run()
+    assert second.code == 0, second.err
+    assert served(second.json) == dict.fromkeys(sites, "2")
+
+    bad = playground.run("--set", "inputs.max_iter=1", "--set", "inputs.learning_rate=0.001")
+    assert bad.code == 5, bad.err
+    assert bad.json["outcome"] == "Refused"
+    assert served(bad.json) == dict.fromkeys(sites, "2")
+
+    playground.edit("flight-delay/src/train.py", "        save(model, held_out[FEATURES].head(3), arguments.model)\n", BROKEN.replace("\n    ", "\n        "))
+    broken = playground.run()
+    assert broken.code == 6, broken.err
+    assert broken.json["outcome"] == "RolledBack"
+    assert served(broken.json) == dict.fromkeys(sites, "2")
