@@ -9,7 +9,9 @@ import random
 import statistics
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 
 from landbridge.domain.capacity import Capacity, NodeCapacity
 from landbridge.domain.inventory import MaintenanceWindow, Role, Target
@@ -23,11 +25,11 @@ GIB = 1 << 30
 
 
 def a_view(index: int, dice: random.Random) -> TargetView:
-    """A target as inventories have them: four nodes, one in five drained or in maintenance, one in twenty unreachable."""
+    """A target as inventories have them: four nodes, one in ten drained, one in twenty unreachable."""
     kind = SiteKind.ONPREM if index % 2 else SiteKind.CLOUD
     total = Resources(dice.choice((8_000, 32_000)), dice.choice((16, 128)) * GIB, dice.choice((0, 0, 2, 8)))
     nodes = tuple(
-        NodeCapacity(f"n{number}", total, Resources(total.cpu_millicores // dice.randint(1, 4), total.memory_bytes // 2, total.gpus))
+        NodeCapacity(f"n{number}", total, replace(total, cpu_millicores=total.cpu_millicores // dice.randint(1, 4)))
         for number in range(4)
     )
     target = Target(
@@ -73,6 +75,6 @@ def timed(work: object) -> float:
 
 
 if __name__ == "__main__":
-    count, turns = (int(text) for text in (*sys.argv[1:], "1000", "500")[:2]) if len(sys.argv) != 2 else (int(sys.argv[1]), 500)
+    count, turns = (int(given or default) for given, default in zip_longest(sys.argv[1:], ("1000", "500")))
     seeded = random.Random(4)
     print(json.dumps(measure([a_view(index, seeded) for index in range(count)], turns)))

@@ -4,6 +4,7 @@ Errors travel as JSON and arrive as the class they left: a command fails in the 
 """
 
 import json
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,7 @@ from landbridge import settings
 from landbridge.domain import errors
 from landbridge.domain.errors import LandbridgeError, PermanentError, TargetUnavailableError
 from landbridge.domain.values import Json
+from landbridge.host.lock import is_held
 
 if TYPE_CHECKING:
     import httpx
@@ -122,15 +124,14 @@ class Client:
         return self._ask("POST", f"/query/{name}", params)["answer"]
 
     def down(self, cancel_jobs: bool = False, wait_seconds: float = 60.0) -> None:
-        """End the host and everything it started; returns when its socket is gone.
+        """End the host and everything it started; returns when it has ended.
 
         Raises:
             TargetUnavailableError: it still runs after `wait_seconds`.
         """
         self._ask("POST", "/down", {"cancel_jobs": cancel_jobs})
-        socket = settings.control_socket(self._home)
         deadline = time.monotonic() + wait_seconds
-        while socket.exists():
+        while is_held(self._home):
             if time.monotonic() > deadline:
                 log = self._home / "services" / "up.log"
                 raise TargetUnavailableError(f"landbridge did not stop within {wait_seconds:.0f} s.", f"Read {log}.")
@@ -156,20 +157,28 @@ class Client:
     ) -> JsonObject:
         import httpx
 
+        if not _is_served(settings.control_socket(self._home)):
+            raise TargetUnavailableError(f"landbridge is not up for {self._home}.", "Start it with `landbridge up`.")
         transport = httpx.HTTPTransport(uds=str(settings.control_socket(self._home)))
         try:
             with httpx.Client(transport=transport, base_url="http://landbridge", timeout=self._timeout) as http:
                 return _read(http.request(method, path, json=body), accept)
-        except httpx.ConnectError as error:
-            raise TargetUnavailableError(
-                f"landbridge is not up for {self._home}.", "Start it with `landbridge up`."
-            ) from error
         except httpx.TransportError as error:
             log = self._home / "services" / "up.log"
             raise TargetUnavailableError(
                 f"The landbridge host did not answer {method} {path}: {error or type(error).__name__}.",
                 f"Read {log}, then try again.",
             ) from error
+
+
+def _is_served(path: Path) -> bool:
+    """A killed host leaves its socket; asking httpx would find out too, but leak a descriptor."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True
 
 
 def _read(response: "httpx.Response", accept: tuple[int, ...]) -> JsonObject:

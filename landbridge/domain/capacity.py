@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from landbridge.domain.values import Resources
 
@@ -75,7 +74,6 @@ def _lack(need: Resources, have: Resources) -> tuple[int, float]:
     return kinds, part
 
 
-@lru_cache(maxsize=4096)
 def in_words(resources: Resources) -> str:
     """`2 GPUs, 1.5 CPUs and 4 GiB memory`; what is zero is left out."""
     parts = []

@@ -2,9 +2,9 @@
 
 How values enter the command:
 - A **literal** goes in as it is, as in Azure ML: `${{inputs.flags}}` with `--fast --lr 1` is three words for the shell.
-- A **path** is always one word. Azure ML's paths never need quotes, ours may: one that holds a space or another character
-  that the shell would read is quoted for the place where it stands (bare, in '…' or in "…"). What needs no quotes
-  goes in as it is, so a command looks the same on every target.
+- A **path** is always one word. Azure ML's paths never need quotes, ours may: one that holds a space or another
+  character that the shell would read is quoted for the place where it stands (bare, in '…' or in "…"). What needs no
+  quotes goes in as it is, so a command looks the same on every target.
 
 Optional parts may not be nested. `]]` outside an optional part is the shell's own.
 Source: https://learn.microsoft.com/azure/machine-learning/reference-yaml-core-syntax (expression syntax).

@@ -12,7 +12,7 @@ LITERAL_TYPES = frozenset({"number", "integer", "boolean", "string"})
 
 @dataclass(frozen=True, slots=True)
 class JobInput:
-    """A literal (`value`, type number/integer/boolean/string) or data (`path`; uri_file, uri_folder, mltable, models…)."""
+    """A literal (`value`; number, integer, boolean, string) or data (`path`; uri_file, uri_folder, mltable, models)."""
 
     name: str
     type: str
@@ -129,8 +129,8 @@ class CommandJob:
 def job_digest(job: CommandJob) -> str:
     """Name everything in the file that decides what training does.
 
-    Left out: names, tags, where it runs and for how long, and every path (data and code have digests of their own), so the
-    same job has the same digest in every checkout.
+    Left out: names, tags, where it runs and for how long, and every path (data and code have digests of their own),
+    so the same job has the same digest in every checkout.
     """
     return digest_value(
         {

@@ -1,7 +1,8 @@
 """Pre-flight rules for networks that must be private: pure functions over what a probe found.
 
-A private site: every endpoint has private addresses only, and nothing public can be reached from it directly. A declared
-proxy is the only way out and must answer. `private_aks` and `onprem_lifecycle` hold every site to this, declared or not.
+A private site: every endpoint has private addresses only, and nothing public can be reached from it directly. A
+declared proxy is the only way out and must answer. `private_aks` and `onprem_lifecycle` hold every site to this,
+declared or not.
 """
 
 from collections.abc import Mapping

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import translate
-from operator import attrgetter
+from operator import itemgetter
+from typing import NamedTuple
 
 from landbridge.domain.capacity import Capacity, NodeCapacity
 from landbridge.domain.errors import InputError
@@ -41,8 +41,7 @@ FAILOVER_OF: Mapping[Rule, FailoverReason] = {
 """Only a target that is out for one of these rules asks whether work may go elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     """A target with its place in the order and what refuses it. Lower keys are better."""
 
     key: tuple[int, int, float, int, str]  # group, preference, cost, assets that must move, name
@@ -111,16 +110,17 @@ def _decide(question: Question, views: Sequence[TargetView]) -> list[_Row]:
     """Every target with its refusal, best first."""
     request = question.request
     kinds = PREFERENCE[request.pattern]
+    groups = {kind: group for group, kind in enumerate(kinds)}
     likes = [re.compile(translate(glob)).match for glob in request.policy.prefer]
     homes = [item.home for item in request.data]
     rows = []
     for view in views:
-        target, kind = view.target, question.kind_of(view)
-        group = kinds.index(kind) if kind in kinds else len(kinds)
+        target = view.target
+        group = groups.get(question.kind_of(view), len(kinds))
         moving = len(homes) - homes.count(target.site)
         key = (group, _preference(likes, target.name), target.cost_per_hour, moving, target.name)
         rows.append(_Row(key, view, first_refusal(question, view)))
-    rows.sort(key=attrgetter("key"))
+    rows.sort(key=itemgetter(0))
     return _held_back(request, rows, kinds)
 
 
@@ -149,15 +149,13 @@ def _hold(request: PlacementRequest, members: list[_Row], kind: SiteKind) -> Ref
         if row.refusal is None:
             reason = f"{request.pattern} trains at sites of kind {kind} first, and {name} is eligible"
             sentence = f"Drain {name}, so that work goes on to the next kind of site."
-            return Refusal(
-                Rule.FAILOVER, reason, Change(Rule.FAILOVER, Lever.DRAINED, name, "left on purpose", sentence)
-            )
+            return Refusal(Rule.FAILOVER, reason, Lever.DRAINED, name, "left on purpose", sentence)
     for row in members:
         switch = FAILOVER_OF.get(row.refusal.rule) if row.refusal else None
         if switch is not None and row.refusal and switch not in request.policy.failover:
             reason = f"failover for {switch} is switched off: {row.view.target.name} is out ({row.refusal.reason})"
             sentence = f"Set placement.failover.{switch}: true."
-            return Refusal(Rule.FAILOVER, reason, Change(Rule.FAILOVER, Lever.FAILOVER, "", str(switch), sentence))
+            return Refusal(Rule.FAILOVER, reason, Lever.FAILOVER, "", str(switch), sentence)
     return None
 
 
@@ -196,7 +194,5 @@ def _eligible(view: TargetView, reason: str, chosen: bool) -> TargetRuling:
 
 
 def _refused(view: TargetView, refusal: Refusal) -> TargetRuling:
-    target, change = view.target, refusal.change.sentence
-    return TargetRuling(
-        target.name, target.site, False, False, refusal.rule, refusal.reason, change, target.cost_per_hour
-    )
+    target, cost = view.target, view.target.cost_per_hour
+    return TargetRuling(target.name, target.site, False, False, refusal.rule, refusal.reason, refusal.sentence, cost)

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from landbridge.domain.capacity import NodeCapacity, in_words, larger, nearest, shortage, size_in_words, slots
-from landbridge.domain.placement_values import Change, Lever, PlacementRequest, Refusal, Rule, TargetView
+from landbridge.domain.placement_values import Lever, PlacementRequest, Refusal, Rule, TargetView
 from landbridge.domain.values import Json, Resources
 
 
@@ -28,16 +28,14 @@ def hardware(need: Resources, instances: int, view: TargetView) -> Refusal | Non
     nodes = view.capacity.nodes
     if not nodes:
         return _declared(need, view)
-    missing = instances
-    for node in nodes:
-        missing -= slots(need, node.total)
-        if missing <= 0:
-            return None
-    return _too_small(need, missing, view)
+    if instances == 1:
+        return None if any(need.fits_into(node.total) for node in nodes) else _too_small(need, 1, view)
+    missing = instances - sum(slots(need, node.total) for node in nodes)
+    return None if missing <= 0 else _too_small(need, missing, view)
 
 
 def busy(need: Resources, instances: int, view: TargetView) -> Refusal | None:
-    """Refuse when the nodes that take work do not hold all instances now. What is not reported is trusted to be free."""
+    """Refuse when the nodes that take work do not hold all instances now. What is not reported counts as free."""
     nodes = view.capacity.nodes
     missing = instances if nodes else 0
     for node in nodes:
@@ -46,7 +44,6 @@ def busy(need: Resources, instances: int, view: TargetView) -> Refusal | None:
     return None if missing <= 0 else _full(need, missing, view)
 
 
-@lru_cache(maxsize=4096)  # a thousand targets have few sizes of node
 def describe(need: Resources, have: Resources) -> tuple[str, str, str]:
     """What is needed, what is there, and the scenario keys that would fit; only what lacks is told."""
     lacking = shortage(need, have)
@@ -77,24 +74,27 @@ def _declared(need: Resources, view: TargetView) -> Refusal | None:
     lacking = shortage(need, have)
     sentence = f"Add {in_words(lacking)} to {name} and declare it in its capacity, or set {keys}."
     reason = f"needs {needs}; {name} declares {has}"
-    change = Change(Rule.HARDWARE, Lever.CAPACITY, name, _value("", lacking), sentence)
-    return Refusal(Rule.HARDWARE, reason, change)
+    return Refusal(Rule.HARDWARE, reason, Lever.CAPACITY, name, _value("", lacking), sentence)
 
 
 def _too_small(need: Resources, missing: int, view: TargetView) -> Refusal:
     name, nodes = view.target.name, view.capacity.nodes
     node = nodes[nearest(need, [node.total for node in nodes])]
-    needs, has, keys = describe(need, node.total)
-    if needs:
-        lacking = shortage(_times(need, missing), node.total)
+    if not need.fits_into(node.total):
+        needs, has, keys, lacking, more = _gap(need, node.total, missing)
         reason = f"needs {needs}; the largest node of {name} has {has}"
-        sentence = f"Add {in_words(lacking)} to a node of {name}, or set {keys}."
+        sentence = f"Add {more} to a node of {name}, or set {keys}."
     else:
         lacking = shortage(_times(need, slots(need, node.total) + missing), node.total)
         reason = f"needs room for {missing} more instances of {in_words(need)} on {name}"
         sentence = f"Add {in_words(lacking)} to a node of {name}, or lower resources.instance_count by {missing}."
-    change = Change(Rule.HARDWARE, Lever.CAPACITY, name, _value(node.name, lacking), sentence)
-    return Refusal(Rule.HARDWARE, reason, change)
+    return Refusal(Rule.HARDWARE, reason, Lever.CAPACITY, name, _value(node.name, lacking), sentence)
+
+
+@lru_cache(maxsize=4096)  # a thousand targets have few sizes of node
+def _gap(need: Resources, total: Resources, missing: int) -> tuple[str, str, str, Resources, str]:
+    lacking = shortage(_times(need, missing), total)
+    return (*describe(need, total), lacking, in_words(lacking))
 
 
 def _full(need: Resources, missing: int, view: TargetView) -> Refusal:
@@ -108,8 +108,7 @@ def _full(need: Resources, missing: int, view: TargetView) -> Refusal:
     lacking = shortage(_times(need, room), node.free)
     reason = f"{name} is busy: needs {in_words(need)}, and node {node.name} has {in_words(node.free)} free"
     sentence = f"Wait until {in_words(lacking)} more {_is(lacking)} free on node {node.name} of {name}."
-    change = Change(Rule.BUSY, Lever.FREE, name, _value(node.name, lacking), sentence)
-    return Refusal(Rule.BUSY, reason, change)
+    return Refusal(Rule.BUSY, reason, Lever.FREE, name, _value(node.name, lacking), sentence)
 
 
 def _cordoned(need: Resources, nodes: list[NodeCapacity], view: TargetView) -> Refusal:
@@ -118,8 +117,8 @@ def _cordoned(need: Resources, nodes: list[NodeCapacity], view: TargetView) -> R
     fitting = [node for node in nodes if slots(need, node.total)] or list(view.capacity.nodes)
     names = ", ".join(node.name for node in fitting)
     reason = f"{name} is busy: every node large enough for {in_words(need)} is cordoned ({names})"
-    change = Change(Rule.BUSY, Lever.UNCORDON, name, fitting[0].name, f"Uncordon node {fitting[0].name} of {name}.")
-    return Refusal(Rule.BUSY, reason, change)
+    sentence = f"Uncordon node {fitting[0].name} of {name}."
+    return Refusal(Rule.BUSY, reason, Lever.UNCORDON, name, fitting[0].name, sentence)
 
 
 def _value(node: str, resources: Resources) -> dict[str, Json]:

@@ -12,7 +12,7 @@ from landbridge.domain.inventory import InstanceType, Role
 from landbridge.domain.maintenance import Span, opening, span
 from landbridge.domain.nearest import nearest as did_you_mean
 from landbridge.domain.placement_capacity import busy, describe, hardware, need_of, stated
-from landbridge.domain.placement_values import Change, Lever, PlacementRequest, Refusal, Rule, TargetView
+from landbridge.domain.placement_values import Lever, PlacementRequest, Refusal, Rule, TargetView
 from landbridge.domain.residency import in_words as residency_in_words
 from landbridge.domain.residency import placement_allowed
 from landbridge.domain.values import Json, Pattern, Resources, SiteKind
@@ -63,7 +63,7 @@ def _role(_: Question, view: TargetView) -> Refusal | None:
         return None
     name = view.target.name
     sentence = f"Add train to the roles of {name}."
-    return _refuse(Rule.ROLE, f"{name} does not train", Lever.ROLES, (name, "train", sentence))
+    return Refusal(Rule.ROLE, f"{name} does not train", Lever.ROLES, name, "train", sentence)
 
 
 def _pattern(question: Question, view: TargetView) -> Refusal | None:
@@ -73,7 +73,7 @@ def _pattern(question: Question, view: TargetView) -> Refusal | None:
     other = _PATTERN_FOR[kind]
     reason = f"{pattern} trains {_at(PREFERENCE[pattern][0])}, and {view.target.site} is a site of kind {kind}"
     sentence = f"Set pattern: {other}, which trains {_at(kind)} too."
-    return _refuse(Rule.PATTERN, reason, Lever.PATTERN, ("", str(other), sentence))
+    return Refusal(Rule.PATTERN, reason, Lever.PATTERN, "", str(other), sentence)
 
 
 def _cluster(question: Question, view: TargetView) -> Refusal | None:
@@ -81,7 +81,7 @@ def _cluster(question: Question, view: TargetView) -> Refusal | None:
     if not clusters or own in clusters:
         return None
     reason = f"must train in the cluster that serves ({', '.join(clusters)}), and {view.target.name} is in {own}"
-    return _refuse(Rule.PATTERN, reason, Lever.CLUSTER, ("", own, f"Serve from cluster {own}."))
+    return Refusal(Rule.PATTERN, reason, Lever.CLUSTER, "", own, f"Serve from cluster {own}.")
 
 
 def _residency(question: Question, view: TargetView) -> Refusal | None:
@@ -91,11 +91,11 @@ def _residency(question: Question, view: TargetView) -> Refusal | None:
         if not placement_allowed(item.asset, site, kind):
             reason = f"data {name} may be at {residency_in_words(item.asset)} only"
             sentence = f"Add {site} to data.{name}.residency, if the data may be there."
-            return _refuse(Rule.RESIDENCY, reason, Lever.RESIDENCY, ("", {"data": name, "site": site}, sentence))
+            return Refusal(Rule.RESIDENCY, reason, Lever.RESIDENCY, "", {"data": name, "site": site}, sentence)
         if item.home != site and item.home in question.request.locked_sites:
             reason = f"IT policy lets no data out of {item.home}, where data {name} is"
             sentence = f"Let IT operations add data to sites.{item.home}.exports."
-            return _refuse(Rule.RESIDENCY, reason, Lever.EXPORTS, ("", item.home, sentence))
+            return Refusal(Rule.RESIDENCY, reason, Lever.EXPORTS, "", item.home, sentence)
     return None
 
 
@@ -106,7 +106,7 @@ def _private_network(question: Question, view: TargetView) -> Refusal | None:
         return None
     reason = f"{name} is not private, and the scenario asks for private addresses only"
     sentence = f"Give {name} private addresses only, then set private: true on it."
-    return _refuse(Rule.PRIVATE_NETWORK, reason, Lever.PRIVATE, (name, True, sentence))
+    return Refusal(Rule.PRIVATE_NETWORK, reason, Lever.PRIVATE, name, True, sentence)
 
 
 def _capability(_: Question, view: TargetView) -> Refusal | None:
@@ -115,7 +115,7 @@ def _capability(_: Question, view: TargetView) -> Refusal | None:
     fields = ", ".join(field.split(":", 1)[0] for field in view.refused_fields)
     reason = f"the {view.target.driver} driver refuses {'; '.join(view.refused_fields)}"
     sentence = f"Remove or replace {fields} in the job."
-    return _refuse(Rule.CAPABILITY, reason, Lever.JOB_FIELDS, (view.target.name, [], sentence))
+    return Refusal(Rule.CAPABILITY, reason, Lever.JOB_FIELDS, view.target.name, [], sentence)
 
 
 def _instance_type(question: Question, view: TargetView) -> Refusal | None:
@@ -136,7 +136,7 @@ def _missing_type(question: Question, view: TargetView) -> Refusal:
     known = f", or use {' or '.join(names)}" if names else ""
     value = _type_value(InstanceType(wanted.instance_type, wanted.resources, wanted.resources))
     sentence = f"Define instance type {wanted.instance_type} on {target.name}{known}."
-    return _refuse(Rule.INSTANCE_TYPE, reason, Lever.INSTANCE_TYPE, (target.name, value, sentence))
+    return Refusal(Rule.INSTANCE_TYPE, reason, Lever.INSTANCE_TYPE, target.name, value, sentence)
 
 
 def _small_type(question: Question, view: TargetView, found: InstanceType) -> Refusal:
@@ -148,7 +148,7 @@ def _small_type(question: Question, view: TargetView, found: InstanceType) -> Re
     sentence = f"Raise the limits of {found.name} on {target.name} to {needs}{known}."
     value = _type_value(InstanceType(found.name, found.requests, large))
     reason = f"needs {needs}; instance type {found.name} of {target.name} is limited to {has}"
-    return _refuse(Rule.INSTANCE_TYPE, reason, Lever.INSTANCE_TYPE, (target.name, value, sentence))
+    return Refusal(Rule.INSTANCE_TYPE, reason, Lever.INSTANCE_TYPE, target.name, value, sentence)
 
 
 def _type_value(instance_type: InstanceType) -> dict[str, Json]:
@@ -179,7 +179,7 @@ def _drained(_: Question, view: TargetView) -> Refusal | None:
     if not view.target.drained:
         return None
     name, why = view.target.name, view.target.drained
-    return _refuse(Rule.DRAINED, f"{name} is drained: {why}", Lever.DRAINED, (name, "", f"End the drain of {name}."))
+    return Refusal(Rule.DRAINED, f"{name} is drained: {why}", Lever.DRAINED, name, "", f"End the drain of {name}.")
 
 
 def _maintenance(question: Question, view: TargetView) -> Refusal | None:
@@ -189,7 +189,7 @@ def _maintenance(question: Question, view: TargetView) -> Refusal | None:
             name, opens, closes = view.target.name, _clock(open_[0]), _clock(open_[1])
             reason = f"maintenance of {name} ({window.reason}) from {opens} to {closes} overlaps the job"
             sentence = f"Start after {closes}, or end the maintenance window of {name}."
-            return _refuse(Rule.MAINTENANCE, reason, Lever.MAINTENANCE, (name, index, sentence))
+            return Refusal(Rule.MAINTENANCE, reason, Lever.MAINTENANCE, name, index, sentence)
     return None
 
 
@@ -199,7 +199,7 @@ def _reachability(_: Question, view: TargetView) -> Refusal | None:
     name = view.target.name
     reason = f"{name} does not answer{': ' * bool(view.capacity.detail)}{view.capacity.detail}"
     sentence = f"Bring {name} back; `landbridge doctor` shows what fails."
-    return _refuse(Rule.REACHABILITY, reason, Lever.REACHABLE, (name, True, sentence))
+    return Refusal(Rule.REACHABILITY, reason, Lever.REACHABLE, name, True, sentence)
 
 
 def _cost(question: Question, view: TargetView) -> Refusal | None:
@@ -207,7 +207,7 @@ def _cost(question: Question, view: TargetView) -> Refusal | None:
     if limit is None or cost <= limit:
         return None
     reason = f"costs {cost:g} per hour, and the scenario allows {limit:g}"
-    return _refuse(Rule.COST, reason, Lever.MAX_COST, ("", cost, f"Set placement.max_cost_per_hour: {cost:g}."))
+    return Refusal(Rule.COST, reason, Lever.MAX_COST, "", cost, f"Set placement.max_cost_per_hour: {cost:g}.")
 
 
 def _avoided(_: Question, view: TargetView) -> Refusal | None:
@@ -215,11 +215,7 @@ def _avoided(_: Question, view: TargetView) -> Refusal | None:
         return None
     name = view.target.name
     sentence = f"Mend {name}, then start a new run; this one does not go there again."
-    return _refuse(Rule.AVOIDED, f"avoided in this run: {view.avoided}", Lever.AVOIDED, (name, "", sentence))
-
-
-def _refuse(rule: Rule, reason: str, lever: Lever, change: tuple[str, Json, str]) -> Refusal:
-    return Refusal(rule, reason, Change(rule, lever, *change))
+    return Refusal(Rule.AVOIDED, f"avoided in this run: {view.avoided}", Lever.AVOIDED, name, "", sentence)
 
 
 def _at(kind: SiteKind) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from landbridge.domain.capacity import Capacity
 from landbridge.domain.inventory import Target
@@ -141,10 +142,19 @@ class Change:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The first rule that refuses a target, why, and the smallest change that ends this refusal."""
+class Refusal(NamedTuple):
+    """The first rule that refuses a target, why, and the smallest change that ends this refusal.
+
+    A tuple, because placement makes one for most of a thousand targets; see `Change` for the last four.
+    """
 
     rule: Rule
     reason: str
-    change: Change
+    lever: Lever
+    target: str
+    value: Json
+    sentence: str
+
+    @property
+    def change(self) -> Change:
+        return Change(self.rule, self.lever, self.target, self.value, self.sentence)

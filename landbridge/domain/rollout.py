@@ -137,19 +137,21 @@ def _promote(_: _Look) -> Step:
 def _retire(look: _Look) -> Step:
     """There is no way back: the old colours go where the new one surely serves, the rest is left to reconcile."""
     rollout, late = look.rollout, look.spent > FOLLOW_SECONDS
-    wrong = look.those(lambda seen: not _is_ready(seen))
-    astray = {
-        site: _serving(look, site, 100) for site in rollout.sites if site not in wrong and not _is_sole(look, site)
-    }
-    if late and (wrong or astray or _retirable(look)):
-        left = ", ".join(f"{site} {rollout.old[site]}" for site in rollout.sites if look.at(site).old_phase)
-        return Finish(Outcome.PROMOTED, f"promoted; not retired yet: {left or 'nothing'}")
-    if astray:
-        return Shift(astray, len(steps_of(rollout.spec)) - 1, "traffic does not follow the order yet")
+    bad = look.those(lambda seen: not _is_ready(seen) or seen.smoke is False)
+    astray = tuple(site for site in rollout.sites if site not in bad and not _is_sole(look, site))
     retirable = _retirable(look)
+    if late and (bad or astray or retirable):
+        left = ", ".join(f"{site} {rollout.old[site]}" for site in rollout.sites if look.at(site).old_phase)
+        return Finish(Outcome.PROMOTED, f"promoted, but not settled everywhere; still there: {left or 'nothing old'}")
+    untried = tuple(site for site in astray if look.at(site).smoke is None)
+    if untried:
+        return Smoke(untried)
+    if astray:
+        weights = {site: _serving(look, site, 100) for site in astray}
+        return Shift(weights, len(steps_of(rollout.spec)) - 1, "traffic does not follow the order yet")
     if retirable:
         return Retire(retirable)
-    return _wait(look, _unready(look)) if wrong else Finish(Outcome.PROMOTED, "")
+    return _wait(look, f"for {', '.join(bad)} to serve well") if bad else Finish(Outcome.PROMOTED, "")
 
 
 def _rolling_back(look: _Look) -> Step:

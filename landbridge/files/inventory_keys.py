@@ -20,8 +20,8 @@ class RegistryKeys(Keys):
 
     driver: Word
     """Driver of the registry, such as `mlflow`."""
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """Port of the registry that `landbridge up` starts on this machine."""
+    port: Annotated[int, Field(ge=0, le=65535)] | Literal["any"] | None = None
+    """Port of the registry that `landbridge up` starts on this machine; `any` or 0 = a free one."""
     uri: Word | None = None
     """Address of a registry that runs already; instead of `port`."""
 

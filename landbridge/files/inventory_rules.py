@@ -98,14 +98,18 @@ def _sites(keys: InventoryKeys) -> Iterator[Problem]:
 
 def _ports(keys: InventoryKeys) -> Iterator[Problem]:
     """Ports that landbridge opens on this machine: of registries that it starts, and of local serving targets."""
+    found: list[tuple[object, Keys]] = [
+        (site.registry.port, ("sites", name, "registry", "port")) for name, site in keys.sites.items() if site.registry
+    ]
+    found += [
+        (target.options.get("port"), ("targets", name, "options", "port"))
+        for name, target in keys.targets.items()
+        if target.driver == "local"
+    ]
     users: dict[int, list[Keys]] = defaultdict(list)
-    for name, site in keys.sites.items():
-        if site.registry and site.registry.port is not None:
-            users[site.registry.port].append(("sites", name, "registry", "port"))
-    for name, target in keys.targets.items():
-        port = target.options.get("port")
-        if target.driver == "local" and isinstance(port, int):
-            users[port].append(("targets", name, "options", "port"))
+    for port, place in found:
+        if isinstance(port, int) and port != 0:
+            users[port].append(place)
     for port, places in users.items():
         for place in places[1:]:
             yield Problem(place, f"Port {port} is taken by `{dotted(places[0])}` already.", "Choose another port.")

@@ -1,7 +1,9 @@
 """The keys of an Azure ML command-job YAML: its whole published schema, as `az ml job create` takes it.
 
-Source: the schema classes of azure-ai-ml 1.35 (`azure/ai/ml/_schema/job`), the published reference of the command job's YAML, and for
-literal inputs that declare a type, that of components. Which keys go together is in `landbridge.files.job_rules`.
+Source: the schema classes of azure-ai-ml 1.35 (`azure/ai/ml/_schema/job`), the published reference of the command job's
+YAML and, for literal inputs that declare a type, that of components.
+
+Which keys go together is in `landbridge.files.job_rules`.
 """
 
 from typing import Annotated, Any
@@ -16,10 +18,10 @@ MODEL_TYPES = ("mlflow_model", "custom_model", "triton_model")
 DATA_TYPES = ("uri_folder", "uri_file", "mltable", *MODEL_TYPES)
 INPUT_MODES = ("ro_mount", "download", "direct", "eval_mount", "eval_download")
 OUTPUT_MODES = ("rw_mount", "upload", "direct", "mount")
-PUBLIC_SERVICES = ("jupyter_lab", "ssh", "tensor_board", "vs_code")
+IDENTITY_TYPES = ("managed", "managed_identity", "aml_token", "user_identity")
 
 
-def _one_of(*words: str) -> Any:
+def _one_of(*words: str) -> BeforeValidator:
     """Text that is one of `words`; capital letters do not matter, as in Azure ML."""
 
     def check(value: object) -> object:
@@ -29,7 +31,7 @@ def _one_of(*words: str) -> Any:
             raise ValueError(f"{value!r} is not one of: {', '.join(words)}", unknown_word(value, words, ""))
         return value.lower()
 
-    return Annotated[str, BeforeValidator(check)]
+    return BeforeValidator(check)
 
 
 def _whole(value: object) -> object:
@@ -49,8 +51,12 @@ def _snake(value: object) -> object:
     """`UserIdentity` and `user_identity`, `AMLToken` and `aml_token` are the same word to Azure ML."""
     if not isinstance(value, str):
         return value
-    words = {word.replace("_", ""): word for word in ("aml_token", "user_identity", "managed", "managed_identity")}
+    words = {word.replace("_", ""): word for word in IDENTITY_TYPES}
     return words.get(value.lower().replace("_", ""), value)
+
+
+def _launcher(value: object) -> object:
+    return "pytorch" if value == "torch.distributed" else value  # a newer word for the same thing
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
@@ -93,7 +99,7 @@ class EnvironmentKeys(Keys):
     build: BuildKeys | None = None
     conda_file: str | dict[str, Anything] | None = None
     inference_config: InferenceKeys | None = None
-    os_type: _one_of("linux", "windows") | None = None  # type: ignore[valid-type]
+    os_type: Annotated[str, _one_of("linux", "windows")] | None = None
     datastore: str | None = None
     auto_delete_setting: dict[str, Anything] | None = None
     creation_context: dict[str, Anything] | None = None
@@ -101,9 +107,9 @@ class EnvironmentKeys(Keys):
 
 
 class InputKeys(Keys):
-    type: _one_of(*DATA_TYPES, *sorted(LITERAL_TYPES)) | None = None  # type: ignore[valid-type]
+    type: Annotated[str, _one_of(*DATA_TYPES, *sorted(LITERAL_TYPES))] | None = None
     path: str = ""
-    mode: _one_of(*INPUT_MODES, "rw_mount", "upload") | None = None  # type: ignore[valid-type]
+    mode: Annotated[str, _one_of(*INPUT_MODES, "rw_mount", "upload")] | None = None
     value: Scalar | None = None
     default: Scalar | None = None
     optional: bool = False
@@ -116,9 +122,9 @@ class InputKeys(Keys):
 
 
 class OutputKeys(Keys):
-    type: _one_of(*DATA_TYPES) = "uri_folder"  # type: ignore[valid-type]
+    type: Annotated[str, _one_of(*DATA_TYPES)] = "uri_folder"
     path: str = ""
-    mode: _one_of(*OUTPUT_MODES) = "rw_mount"  # type: ignore[valid-type]
+    mode: Annotated[str, _one_of(*OUTPUT_MODES)] = "rw_mount"
     name: str | None = None
     version: Version | None = None
     early_available: bool | None = None
@@ -138,7 +144,7 @@ class ResourcesKeys(Keys):
 
 
 class DistributionKeys(Keys):
-    type: _one_of("pytorch", "mpi", "tensorflow", "ray")  # type: ignore[valid-type]
+    type: Annotated[str, _one_of("pytorch", "mpi", "tensorflow", "ray"), BeforeValidator(_launcher)]
     process_count_per_instance: Positive | None = None
     worker_count: Count | None = None
     parameter_server_count: Count | None = None
@@ -167,22 +173,20 @@ class ServiceKeys(Keys):
 
 
 class IdentityKeys(Keys):
-    type: Annotated[
-        _one_of("managed", "managed_identity", "aml_token", "user_identity"), BeforeValidator(_snake)  # type: ignore[valid-type]
-    ]
+    type: Annotated[str, _one_of(*IDENTITY_TYPES), BeforeValidator(_snake)]
     client_id: str | None = None
     object_id: str | None = None
     msi_resource_id: str | None = None
 
 
 class QueueKeys(Keys):
-    job_tier: _one_of("spot", "basic", "standard", "premium", "null") | None = None  # type: ignore[valid-type]
-    priority: _one_of("low", "medium", "high") | None = None  # type: ignore[valid-type]
+    job_tier: Annotated[str, _one_of("spot", "basic", "standard", "premium", "null")] | None = None
+    priority: Annotated[str, _one_of("low", "medium", "high")] | None = None
 
 
 class CommandJobKeys(Keys):
     schema_: str = Field(default="", alias="$schema")
-    type: _one_of("command") = "command"  # type: ignore[valid-type]
+    type: str = "command"
     name: str = ""
     display_name: str = ""
     experiment_name: str = ""

@@ -16,7 +16,7 @@ _IN_TEXT = re.compile(
     re.IGNORECASE,
 )
 _ENDINGS = ("password", "passwd", "secret", "token", "key", "credential", "credentials", "connectionstring", "sas")
-_HINT = "Keep the value in a secret store or an environment variable and write `secret:NAME` here."
+_HINT = "Put the value into an environment variable and write its name here: `secret:NAME`."
 
 
 def literal_secrets(data: Mapping[str, Json], options: frozenset[str] = frozenset()) -> Iterator[Problem]:

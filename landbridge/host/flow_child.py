@@ -6,28 +6,25 @@ It starts with everything imported; so a run costs a fork and no import.
 import asyncio
 import importlib
 import inspect
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from landbridge.client import events_path
 from landbridge.host.environment import flows_module
 from landbridge.host.events import last_event
-from landbridge.host.web import die_with_parent
 
 _DRAIN_SECONDS = 5.0
 
 
 def execute(payload: Mapping[str, Any]) -> None:
     """Run the flow named `flow` as the Prefect run `flow_run`. Ends well when Prefect knows its end."""
-    die_with_parent(os.getppid())
     from prefect.client.schemas.objects import FlowRun
 
     from tasks.progress import recorded_in
 
     flows = importlib.import_module(flows_module()).ALL
-    # Without its deployment, the engine opens no web socket to hear of suspensions (0.1 s before the flow, 0.2 s after);
-    # the server keeps the link. landbridge does not suspend runs: it cancels and resumes them.
+    # Without its deployment, the engine opens no web socket to hear of suspensions: 0.1 s before the flow, 0.2 s after.
+    # The server keeps the link. landbridge does not suspend runs: it cancels and resumes them.
     run = FlowRun.model_validate(payload["flow_run"]).model_copy(update={"deployment_id": None})
     with recorded_in(events_path(payload["home"], str(run.id))):
         try:
@@ -55,7 +52,7 @@ def _ensure_end(home: str, state: Any, flow_run_id: str) -> None:
 
 
 def _drain() -> None:
-    """Logs and events are sent in batches; a forked child ends without the interpreter's exit handlers."""
+    """Logs and events are sent in batches; the process ends only when all have arrived."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 

@@ -44,7 +44,7 @@ def start_background(
         if held and _is_of_a_live_host(record):
             _tell(record, told, progress)
             if record["state"] == UP:
-                return record
+                return _let_go(process, record)
         elif ended and not held:
             raise _failure(Path(home), process, record)
         elif process is None and not held:
@@ -55,6 +55,13 @@ def start_background(
                 f"Read {services_folder(home) / 'up.log'}, or wait and look at `landbridge status`.",
             )
         time.sleep(POLL_SECONDS)
+
+
+def _let_go(process: "subprocess.Popen[bytes] | None", record: dict[str, Json]) -> dict[str, Json]:
+    """The host outlives its caller on purpose; `Popen` would warn that a child was forgotten."""
+    if process is not None:
+        process.returncode = 0
+    return record
 
 
 def _is_of_a_live_host(record: dict[str, Json]) -> bool:

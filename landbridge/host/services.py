@@ -114,6 +114,7 @@ class Service:
                 stderr=output,
                 env=os.environ | dict(self.spec.environment),
                 pass_fds=[fd],
+                start_new_session=True,  # Ctrl-C in the terminal is for the host, which ends its services in order
             )
 
     async def _becomes_ready(self) -> bool:

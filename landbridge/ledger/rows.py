@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, select, text
 
 from landbridge.domain.errors import CorruptError
 from landbridge.domain.ledger import Entry, Kind, Outcome, Release
@@ -14,6 +14,7 @@ from landbridge.ledger.schema import RECOVER, entries, releases
 
 def append(connection: Connection, entry: Entry) -> None:
     """Insert `entry` as the next attempt of its key, unless the newest attempt says the same."""
+    _take_turns(connection, entry)
     of_key = (
         (entries.c.run_key == entry.run_key)
         & (entries.c.kind == entry.kind.value)
@@ -38,6 +39,13 @@ def append(connection: Connection, entry: Entry) -> None:
             payload=payload,
         )
     )
+
+
+def _take_turns(connection: Connection, entry: Entry) -> None:
+    """One writer of a key at a time: there may be no row yet to lock. On SQLite the writer has the whole file."""
+    if connection.dialect.name == "postgresql":
+        name = json.dumps([entry.run_key, entry.kind.value, entry.key, entry.scenario])
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
 
 def upsert_release(connection: Connection, release: Release) -> None:

@@ -6,14 +6,11 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, select
 
-from landbridge.domain.errors import ConflictError
 from landbridge.domain.ledger import Entry, Lease, Release
 from landbridge.ledger import leases, rows
 from landbridge.ledger.engine import open_engine
 from landbridge.ledger.schema import entries, prepare, releases
 from landbridge.ledger.translate import translated
-
-_RECORD_TRIES = 10  # each failure means that another process recorded an attempt of the same key just now
 
 
 class SqlLedger:
@@ -31,17 +28,8 @@ class SqlLedger:
 
         `at` does not count: a resumed run repeats what it said, later. The first time stays.
         """
-        for _ in range(_RECORD_TRIES):
-            try:
-                with self._write() as connection:
-                    rows.append(connection, entry)
-                return
-            except ConflictError:
-                continue
-        raise ConflictError(
-            f"Entry {entry.kind}/{entry.key} of {entry.run_key or entry.scenario} is being written by many at once.",
-            "Run again.",
-        )
+        with self._write() as connection:
+            rows.append(connection, entry)
 
     def entries(self, kind: str = "", scenario: str = "", run_key: str = "", limit: int = 1000) -> tuple[Entry, ...]:
         query = select(entries).order_by(entries.c.id.desc()).limit(limit)

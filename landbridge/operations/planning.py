@@ -84,9 +84,7 @@ def require_place(story: Story, avoided: Mapping[str, str]) -> Placement:
         NowhereToGoError: with every target's reason. What serves keeps serving.
     """
     placement = find_place(story, avoided)
-    entry = Entry(
-        Kind.DECISION, story.scenario.name, story.run_key, "placement", time.time(), dict(asdict(placement))
-    )
+    entry = Entry(Kind.DECISION, story.scenario.name, story.run_key, "placement", time.time(), dict(asdict(placement)))
     connections.ledger(story.inventory.home).record(entry)
     if placement.chosen is None:
         reasons = "; ".join(f"{ruling.target}: {ruling.reason}" for ruling in placement.rulings)
@@ -131,7 +129,9 @@ def planned_movements(story: Story, placement: Placement) -> tuple[Movement, ...
     if placement.chosen is not None:
         site = connections.site_of(story.inventory, placement.chosen).name
         found += [data_movement(story, item, site) for item in story.data.values() if item.site != site]
-        metrics = story.scenario.exports.metrics if story.scenario.exports.metrics else wanted_metrics(story.scenario.gate)
+        metrics = (
+            story.scenario.exports.metrics if story.scenario.exports.metrics else wanted_metrics(story.scenario.gate)
+        )
         found += registration_movements(story, site, metrics)
     home = registry_site(story)
     model = story.scenario.model.name
@@ -217,9 +217,7 @@ def _placement_refusals(placement: Placement) -> tuple[str, ...]:
     return () if placement.chosen else ("placement: no target is eligible",)
 
 
-def _refusals(
-    findings: tuple[Finding, ...], moves: tuple[Movement, ...], checks: tuple[Check, ...]
-) -> tuple[str, ...]:
+def _refusals(findings: tuple[Finding, ...], moves: tuple[Movement, ...], checks: tuple[Check, ...]) -> tuple[str, ...]:
     refused = [f"movement of {line}" for line in movements.refused(moves)]
     refused += [f"check {check.name}: {check.detail}" for check in checks if not check.passed]
     refused += [f"field {item.field}: {item.detail}" for item in findings if item.kind is FindingKind.REFUSED]
@@ -231,7 +229,9 @@ def _steps(story: Story, placement: Placement, decision: Decision) -> tuple[Plan
     endpoint, target = story.scenario.endpoint, placement.chosen or "nowhere"
     sites = ", ".join(serving_sites(story))
     shifts = " → ".join(f"{weight} %" for weight in story.scenario.rollout.steps)
-    train = f"run `{story.job.command.split(chr(10))[0][:60]}`" if decision.due else f"nothing to train: {decision.reason}"
+    train = (
+        f"run `{story.job.command.split(chr(10))[0][:60]}`" if decision.due else f"nothing to train: {decision.reason}"
+    )
     return (
         PlannedStep("place", target, decision.reason),
         PlannedStep("stage_data", target, ", ".join(story.data) or "no data"),

@@ -44,7 +44,9 @@ def todo(story: Story, scenario: Adopted) -> Todo | None:
         return Todo(scenario.pattern, unfinished, parameters)
     best = versions.champion(story)
     if best is not None and not releasing.is_serving(story, best.version):
-        return Todo("redeploy", f"champion {best.version} does not serve everywhere", {**parameters, "version": best.version})
+        return Todo(
+            "redeploy", f"champion {best.version} does not serve everywhere", {**parameters, "version": best.version}
+        )
     return None
 
 

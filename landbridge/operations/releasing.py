@@ -200,7 +200,7 @@ def _shift(story: Story, site: str, weights: Mapping[str, int]) -> None:
 
 
 def _smoke(story: Story, rolling: Rolling, site: str) -> str:
-    """"" when every real prediction was good, else what was wrong."""
+    """ "" when every real prediction was good, else what was wrong."""
     try:
         return smoke(story, rolling.shipped.copies[site], site, rolling.release.colours[site])
     except LandbridgeError as error:

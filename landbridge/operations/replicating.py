@@ -38,7 +38,8 @@ def wanted(story: Story, sites: tuple[str, ...] = ()) -> tuple[tuple[str, str], 
     return tuple(
         (item.asset.name, site)
         for item, site in pairs
-        if sites or (item.asset.replication is Replication.PROACTIVE and _allowed(staging.data_movement(story, item, site)))
+        if sites
+        or (item.asset.replication is Replication.PROACTIVE and _allowed(staging.data_movement(story, item, site)))
     )
 
 

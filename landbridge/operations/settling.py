@@ -31,7 +31,9 @@ def settled(story: Story, version: ModelVersion) -> Report | None:
             story.scenario.path,
         )
     if ended[0].trigger == "rollback":
-        text = f"version {ended[0].version} serves by hand (`landbridge rollback`); version {version.version} is held back"
+        text = (
+            f"version {ended[0].version} serves by hand (`landbridge rollback`); version {version.version} is held back"
+        )
         return _unchanged(story, version, text)
     return None
 
@@ -52,7 +54,11 @@ def promoted(story: Story, rolling: Rolling) -> Report:
 
 
 def _unchanged(story: Story, version: ModelVersion, text: str) -> Report:
-    why = "data, code and environment are unchanged, so nothing was trained" if story.request.trigger != "rollback" else ""
+    why = (
+        "data, code and environment are unchanged, so nothing was trained"
+        if story.request.trigger != "rollback"
+        else ""
+    )
     return Report(
         "Unchanged", f"{text}; {why}" if why else text, model=version.model, version=version.version, trained=False
     )

@@ -36,7 +36,7 @@ def smoke(story: Story, copy: ModelCopy, site: str, colour: str) -> str:
 
 
 def judge_answer(status: int, body: str, minimum: float | None, maximum: float | None) -> str:
-    """"" for a good prediction: status 200, JSON with at least one value, numbers finite and within bounds."""
+    """ "" for a good prediction: status 200, JSON with at least one value, numbers finite and within bounds."""
     if status != 200:
         return f"answered status {status}: {body[:200]}"
     try:

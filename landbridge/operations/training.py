@@ -163,12 +163,18 @@ def _training_job(story: Story, attempt: Attempt, inputs: Mapping[str, str], run
         code=job.code,
         inputs=inputs,
         environment=environment_on(story, attempt.target),
-        environment_variables={**job.environment_variables, **run.environment},
+        environment_variables={**_threads(story), **job.environment_variables, **run.environment},
         timeout_seconds=timeout_seconds(story),
         resources=story.scenario.requires.resources,
         instance_type=story.scenario.requires.instance_type or job.resources.instance_type,
         labels={"landbridge.scenario": story.scenario.name, "landbridge.run-key": story.run_key},
     )
+
+
+def _threads(story: Story) -> Mapping[str, str]:
+    """As many OpenMP threads as CPUs were asked for: more than that spin against each other and take many times as long."""
+    millicores = story.scenario.requires.resources.cpu_millicores
+    return {"OMP_NUM_THREADS": str(max(1, millicores // 1000))} if millicores else {}
 
 
 def _record(story: Story, attempt: Attempt, event: str, more: Mapping[str, Json] | None = None) -> None:

@@ -121,7 +121,7 @@ def end_rest(folder: str, ending: Ending) -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of the job's orphans (Linux): a dead one that nobody reaps looks alive until the grace is over."""
+    """Become the parent of the job's orphans (Linux): a dead one that nobody reaps looks alive till the grace ends."""
     import ctypes
 
     try:
@@ -207,7 +207,8 @@ def write_exit(record: dict[str, str | float | int | None]) -> None:
     import json
     from contextlib import suppress
 
-    with open("exit.new", "r+", encoding="utf-8") as stream:
+    mode = "r+" if os.path.exists("exit.new") else "w"  # noqa: PTH110 - "w" only if there was no room to reserve
+    with open("exit.new", mode, encoding="utf-8") as stream:
         stream.write(json.dumps(record).ljust(RECORD_BYTES))
     with suppress(FileExistsError):
         os.link("exit.new", "exit")

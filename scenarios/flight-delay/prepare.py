@@ -25,10 +25,11 @@ def source() -> Path:
 
 def month_range(text: str) -> range:
     """`3` or `1-3`."""
-    first, _, last = text.partition("-")
-    if not first.isdigit() or not (last or first).isdigit() or not 1 <= int(first) <= int(last or first) <= 12:
+    first, dash, last = text.partition("-")
+    last = last if dash else first
+    if not first.isdigit() or not last.isdigit() or not 1 <= int(first) <= int(last) <= 12:
         raise argparse.ArgumentTypeError(f"{text!r} is not a month (1 to 12) or a range such as 1-3")
-    return range(int(first), int(last or first) + 1)
+    return range(int(first), int(last) + 1)
 
 
 def prepare(months: range, out: Path) -> list[Path]:

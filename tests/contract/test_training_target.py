@@ -26,7 +26,7 @@ from landbridge.domain.inventory import Inventory, Role, Target
 from landbridge.domain.job import CommandJob, JobEnvironment, JobOutput, JobResources
 from landbridge.domain.plan import FindingKind
 from landbridge.domain.requests import ResolvedEnvironment, TrainingJob
-from landbridge.domain.values import Json, JobPhase, JobRef, JobStatus, Resources
+from landbridge.domain.values import JobPhase, JobRef, JobStatus, Json, Resources
 from landbridge.ports import CanListJobs, CanStreamLogs, TrainingTarget
 
 from .conftest import assert_same_signatures

@@ -1,7 +1,7 @@
 """A real PostgreSQL, once per test session, for the fixture `postgres_server`.
 
-It needs PostgreSQL's own programs: `apt-get install postgresql` on Debian. They refuse to run as root, so a root test run
-starts them as the user `postgres`, which that package makes.
+It needs PostgreSQL's own programs: `apt-get install postgresql` on Debian. They refuse to run as root, so a test run of
+root starts them as the user `postgres`, which that package makes.
 
 A test module gets it with `pytest_plugins = ["tests.services.postgres_server"]`.
 """

@@ -268,6 +268,17 @@ def test_two_services_cannot_have_one_port(tmp_path):
     assert "Port 8190 is taken by `sites.onprem.registry.port`" in error.message
 
 
+@pytest.mark.parametrize("port", ["any", "0"])
+def test_any_free_port_may_stand_more_than_once(tmp_path, port):
+    registry = f"registry: {{driver: mlflow, port: {port}}}"
+    text = MINIMAL.replace("{kind: onprem}", f"{{kind: onprem, {registry}}}").replace(
+        "{kind: cloud}", f"{{kind: cloud, {registry}}}"
+    )
+    inventory = load(tmp_path, text)
+    options = [site.registry.options["port"] for site in inventory.sites.values() if site.registry]
+    assert [str(option) for option in options] == [port, port]
+
+
 def test_all_faults_are_listed(tmp_path):
     error = fault(tmp_path, MINIMAL.replace("site: cloud", "site: a").replace("site: onprem", "site: b"))
     assert error.where.endswith(":6")

@@ -331,7 +331,7 @@ def test_a_broken_pid_record_is_told(bench: Bench) -> None:
     with pytest.raises(Exception, match=r"pid cannot be read.*Delete"):
         bench.target.observe(ref)
     (bench.root / "job" / "pid").write_text("1 1.0")
-    assert bench.target.observe(ref).reason == "Lost"
+    assert bench.settle(ref).reason == "Lost"
 
 
 def test_submit_and_observe_cost_little_over_a_plain_process(bench: Bench) -> None:

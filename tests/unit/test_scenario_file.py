@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from landbridge.domain.errors import InputError
 from landbridge.domain.gate import BetterThanChampion, Goal, Threshold
 from landbridge.domain.scenario import FailoverReason, Replication
 from landbridge.domain.values import Pattern, Resources
+from landbridge.files.job import load_job
 from landbridge.files.scenario import load_scenario
 from landbridge.files.templates import new_scenario
 
@@ -315,6 +315,9 @@ def test_each_pattern_has_a_runnable_scenario_of_at_most_forty_lines(pattern):
     assert scenario.pattern is pattern
     assert len(file.read_text().splitlines()) <= 40
     assert scenario.endpoint.smoke.requests
+    job = load_job(scenario.job)
+    assert {name for name, item in job.inputs.items() if item.is_data} == set(scenario.data)
+    assert scenario.model.output in job.outputs
 
 
 @pytest.mark.parametrize("pattern", list(Pattern))
@@ -325,10 +328,10 @@ def test_a_new_scenario_is_valid(tmp_path, pattern):
         file.write_text(text)
     scenario = load_scenario(tmp_path / "scenario.yaml")
     assert (scenario.name, scenario.pattern, scenario.model.name) == ("glucose", pattern, "glucose")
-    job = YAML(typ="safe").load(tmp_path / "job.yaml")
-    assert (tmp_path / job["code"] / "train.py").is_file()
-    assert set(scenario.data) <= set(job["inputs"])
-    assert job["inputs"]["patients"]["path"] == scenario.data["patients"].uri
+    job = load_job(scenario.job)
+    assert (Path(job.code) / "train.py").is_file()
+    assert job.inputs["patients"].path == scenario.data["patients"].uri
+    assert scenario.model.output in job.outputs
     compile((tmp_path / "src" / "train.py").read_text(), "train.py", "exec")
 
 

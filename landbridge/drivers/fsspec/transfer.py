@@ -37,6 +37,8 @@ class Transfer:
 
     def run(self, progress: Progress) -> int:
         """Make the folder equal to the snapshot; returns the bytes moved."""
+        if self.folder.is_file():
+            raise ConflictError(f"{self.folder} is a file, not a folder to copy into.", "Name a folder of its own.")
         self.parts.mkdir(parents=True, exist_ok=True)
         with exclusive(self.parts / "lock"):
             present = self._present()
@@ -147,13 +149,20 @@ def _download(files: Files, source: str, part: Path, progress: Progress) -> tupl
         sink.seek(0)
         while chunk := sink.read(CHUNK_BYTES):
             hasher.update(chunk)
-        with files.open(source, sink.tell()) as stream:
+        with _opened(files, source, sink.tell()) as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 hasher.update(chunk)
                 sink.write(chunk)
                 came += len(chunk)
                 progress(len(chunk))
     return came, f"sha256:{hasher.hexdigest()}"
+
+
+def _opened(files: Files, source: str, offset: int) -> IO[bytes]:
+    try:
+        return files.open(source, offset)
+    except FileNotFoundError as error:
+        raise ConflictError(f"{source!r} is gone since its snapshot.", "Take the snapshot again.") from error
 
 
 def _make_room(target: Path) -> None:

@@ -126,11 +126,12 @@ class LocalTraining:
 
 def _start(job: TrainingJob, folder: Path) -> StartRecord:
     outputs = {name: str(folder / "outputs" / name) for name in job.job.outputs}
+    literals = {name for name, given in job.job.inputs.items() if not given.is_data}
     return StartRecord(
         folder=folder,
         timeout_seconds=job.timeout_seconds,
         shell=shutil.which("bash") or "/bin/sh",
-        command=render(job.job.command, job.inputs, outputs),
+        command=render(job.job.command, job.inputs, outputs, literals),
         python=_python(job.environment),
         variables=job.environment_variables,
     )

@@ -96,10 +96,7 @@ class MemoryRegistry:
 
     def start_run(self, name: str, experiment: str, tags: Mapping[str, str]) -> TrackingRun:
         self._faults.meet("start_run")
-        run_id = short(digest_value([experiment, name]), 32)  # the same name is the same run
-        path = self._root / "runs" / f"{run_id}.json"
-        if not path.exists():
-            _write(path, {"name": name, "experiment": experiment, "tags": dict(tags), "status": "RUNNING"})
+        run_id = self._ensure_run(name, experiment, tags, "RUNNING")
         return TrackingRun(run_id, {METRICS_VARIABLE: str(self._metrics_file(run_id))})
 
     def metrics(self, run_id: str) -> Mapping[str, float]:
@@ -113,6 +110,13 @@ class MemoryRegistry:
         if run["status"] == "RUNNING":
             _write(self._root / "runs" / f"{run_id}.json", {**run, "status": "FINISHED" if succeeded else "FAILED"})
 
+    def _ensure_run(self, name: str, experiment: str, tags: Mapping[str, str], status: str) -> str:
+        run_id = short(digest_value([experiment, name]), 32)  # the same name is the same run
+        path = self._root / "runs" / f"{run_id}.json"
+        if not path.exists():
+            _write(path, {"name": name, "experiment": experiment, "tags": dict(tags), "status": status})
+        return run_id
+
     def _run(self, run_id: str) -> dict[str, Any]:
         run = _read(self._root / "runs" / f"{run_id}.json")
         if not run:
@@ -123,8 +127,7 @@ class MemoryRegistry:
         """The candidate's run, or its stand-in here; either knows the approved metrics afterwards."""
         run_id = candidate.run_id
         if not run_id or not (self._root / "runs" / f"{run_id}.json").exists():
-            run_id = self.start_run(candidate.run_key, candidate.model, candidate.tags).run_id
-            self.end_run(run_id, succeeded=True)
+            run_id = self._ensure_run(candidate.run_key, candidate.model, candidate.tags, "FINISHED")
         path = self._metrics_file(run_id)
         _write(path, {**candidate.metrics, **_read(path)})
         return run_id

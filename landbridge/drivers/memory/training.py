@@ -34,7 +34,7 @@ from landbridge.domain.job import CommandJob
 from landbridge.domain.placement import Capacity, NodeCapacity
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.requests import TrainingJob
-from landbridge.domain.values import Json, JobPhase, JobRef, JobStatus, Resources
+from landbridge.domain.values import JobPhase, JobRef, JobStatus, Json, Resources
 from landbridge.drivers.faults import translated
 from landbridge.drivers.memory.faults import FaultPlan
 
@@ -93,10 +93,11 @@ class MemoryTraining:
         nothing = Finding(
             "command", FindingKind.SUBSTITUTED, "Nothing is run: the outcome is the one planned in options."
         )
-        refuses = self._target.options.get("refuses")
+        written = self._target.options.get("refuses")
+        refuses = written if isinstance(written, dict) else {}
         hint = f"Take it out of targets.{self._target.name}.options.refuses."
-        refused = refuses.items() if isinstance(refuses, dict) else ()
-        return (nothing, *(Finding(name, FindingKind.REFUSED, str(why), hint) for name, why in refused if getattr(job, name, None)))
+        refused = {name: str(why) for name, why in refuses.items() if getattr(job, name, None)}
+        return (nothing, *(Finding(name, FindingKind.REFUSED, why, hint) for name, why in refused.items()))
 
     def submit(self, job: TrainingJob) -> JobRef:
         with translated(f"submitting job {job.name!r} to target {self._target.name!r}"):

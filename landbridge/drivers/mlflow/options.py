@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 from landbridge.domain.errors import AuthError, InputError, TargetUnavailableError
 from landbridge.domain.inventory import Inventory, RegistrySpec
@@ -78,19 +79,30 @@ def _place(spec: RegistrySpec, where: str) -> tuple[str, int]:
 
 
 def _uri(uri: Json, site: str, where: str) -> str:
-    if isinstance(uri, str) and uri.startswith(("http://", "https://")):
-        if "@" in uri.split("/")[2]:
-            raise InputError(
-                f"The registry URI of site {site!r} holds credentials.",
-                "Take them out; set `username: secret:NAME` and `password: secret:NAME`.",
-                where,
-            )
-        return uri.rstrip("/")
-    raise InputError(
-        f"The mlflow registry of site {site!r} has the URI {uri!r}, which is no MLflow server.",
-        "Give the http:// or https:// URL of a server.",
-        where,
-    )
+    parts = _split(uri)
+    if parts is None:
+        raise InputError(
+            f"The registry of site {site!r} has a `uri` that is no MLflow server.",  # it may hold a password: not shown
+            "Give the http:// or https:// URL of a server.",
+            where,
+        )
+    if parts.username or parts.password:
+        raise InputError(
+            f"The registry URI of site {site!r} holds credentials.",
+            "Take them out; set `username: secret:NAME` and `password: secret:NAME`.",
+            where,
+        )
+    return parts.geturl().rstrip("/")
+
+
+def _split(uri: Json) -> SplitResult | None:
+    """The parts of an HTTP URL, or None."""
+    try:
+        parts = urlsplit(str(uri))
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is no number
+        return None
+    return parts if usable else None
 
 
 def _secret(spec: RegistrySpec, name: str, *, remote: bool, where: str) -> str:

@@ -1,0 +1,128 @@
+"""A real `landbridge up` with flows that do next to nothing: what the host does is all there is to see.
+
+The fixtures that start and end it are in `tests.services.running_host`.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from landbridge import settings
+from landbridge.client import Client, RunOrder
+from landbridge.host.lock import is_held
+from landbridge.host.record import read_record
+
+FLOWS = Path(__file__).parents[1] / "flows"
+START = (
+    "import sys; from landbridge.host.launch import start_background; start_background(sys.argv[1], sys.argv[2], 100.0)"
+)
+INVENTORY = """\
+name: lab
+sites:
+  cloud: {kind: cloud, registry: {driver: mlflow, port: 0}}
+targets:
+  cloud-cpu: {site: cloud, driver: local, roles: [train], capacity: {cpu: 1, memory: 1Gi}}
+"""
+
+
+def until(happens: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """The first true answer of `happens`, asked again and again; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := happens()):
+        assert time.monotonic() < deadline, f"did not happen within {seconds} s"
+        time.sleep(0.05)
+    return answer
+
+
+@dataclass(frozen=True)
+class RunningHost:
+    """A host and what a test asks of it."""
+
+    home: Path
+    inventory: Path
+
+    @property
+    def client(self) -> Client:
+        return Client(self.home)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return read_record(self.home)
+
+    def start(self, **environment: str) -> "subprocess.CompletedProcess[str]":
+        path = os.pathsep.join([str(FLOWS), os.environ.get("PYTHONPATH", "")])
+        return subprocess.run(
+            [sys.executable, "-c", START, str(self.home), str(self.inventory)],
+            env=os.environ
+            | {"PYTHONPATH": path, "LANDBRIDGE_FLOWS": "small_flows", "LANDBRIDGE_PREFECT_PORT": "0"}
+            | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def kill(self) -> None:
+        """What the out-of-memory killer does."""
+        os.kill(self.record["pid"], signal.SIGKILL)
+        until(lambda: not is_held(self.home))
+
+    def run(self, flow: str, **parameters: Any) -> str:
+        return self.client.run(RunOrder(flow, parameters)).flow_run_id
+
+    def follow(self, flow_run_id: str) -> list[dict[str, Any]]:
+        return list(self.client.follow(flow_run_id))
+
+    def prefect(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask the Prefect server itself, as its UI does."""
+        answer = httpx.request(method, self.record["prefect"]["url"] + path, json=body, timeout=20.0)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def state(self, flow_run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.prefect("GET", f"/flow_runs/{flow_run_id}")["state"]
+        return found
+
+    def ended(self, flow_run_id: str, name: str) -> dict[str, Any]:
+        return until(lambda: state if (state := self.state(flow_run_id))["name"] == name else None)
+
+    def processes(self) -> list[psutil.Process]:
+        """Every living process that was started for this home, however it came to be."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                mine = process.environ().get(settings.HOME_VARIABLE) == str(self.home)
+                if mine and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return found
+
+    def log(self) -> str:
+        return (self.home / "services" / "up.log").read_text()
+
+
+def make_host(folder: Path, inventory: str = INVENTORY) -> RunningHost:
+    path = folder / "inventory.yaml"
+    path.write_text(inventory)
+    return RunningHost(folder / "home", path)
+
+
+def started(host: RunningHost, **environment: str) -> RunningHost:
+    said = host.start(**environment)
+    assert said.returncode == 0, said.stderr + host.log()
+    return host
+
+
+def last(events: list[dict[str, Any]]) -> dict[str, Any]:
+    assert events, "no event"
+    return json.loads(json.dumps(events[-1]))  # type: ignore[no-any-return]
