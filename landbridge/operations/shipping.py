@@ -1,6 +1,5 @@
 """Put a verified copy of a model version where it will serve, before anything there changes."""
 
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -49,19 +48,14 @@ def ship(story: Story, version: ModelVersion) -> Shipped:
 
 
 def _copies(story: Story, version: ModelVersion) -> Mapping[str, ModelCopy]:
-    stores = {site: SiteModels(story.inventory.sites[site], story.inventory) for site in serving_sites(story)}
-    found = {site: store.find(version) for site, store in stores.items()}
-    missing = [site for site, copy in found.items() if copy is None]
-    here = {site: copy for site, copy in found.items() if copy is not None}
-    if not missing:
-        return here
     home = registry_site(story)
-    scratch = tempfile.mkdtemp(prefix="landbridge-ship-")
-    try:
-        connections.registry(story.inventory, home).fetch(version, scratch)
-        for site in missing:
-            strip = site != home and must_strip(story.homed, story.border(home, site))
-            here[site] = stores[site].ship(version, scratch, strip)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    stores = {site: SiteModels(story.inventory.sites[site], story.inventory) for site in serving_sites(story)}
+    strip = {site: site != home and must_strip(story.homed, story.border(home, site)) for site in stores}
+    found = {site: store.find(version, strip[site]) for site, store in stores.items()}
+    here = {site: copy for site, copy in found.items() if copy is not None}
+    missing = [site for site in stores if site not in here]
+    if missing:
+        with tempfile.TemporaryDirectory(prefix="landbridge-ship-") as scratch:
+            connections.registry(story.inventory, home).fetch(version, scratch)
+            here |= {site: stores[site].ship(version, scratch, strip[site]) for site in missing}
     return here

@@ -83,8 +83,13 @@ class RunningHost:
         return list(self.client.follow(flow_run_id))
 
     def prefect(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the Prefect server itself, as its UI does."""
-        answer = httpx.request(method, self.record["prefect"]["url"] + path, json=body, timeout=20.0)
+        """Ask the Prefect server itself, as its UI does; again when its database is locked, as its own client does."""
+
+        def ask() -> httpx.Response | None:
+            answer = httpx.request(method, self.record["prefect"]["url"] + path, json=body, timeout=20.0)
+            return None if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer
+
+        answer = until(ask)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 

@@ -225,7 +225,7 @@ def test_a_planned_fault_meets_one_call(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("plan", ["text", {"unknown_key": 1}])
 def test_a_wrong_plan_of_a_memory_target_is_an_input_error(tmp_path: Path, plan: object) -> None:
-    with pytest.raises(InputError, match="options.jobs"):
+    with pytest.raises(InputError, match=r"options\.jobs"):
         memory_target(tmp_path, jobs={"*": plan}).submit(JOB)
 
 

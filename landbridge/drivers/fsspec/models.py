@@ -62,13 +62,14 @@ class SiteModels:
                 return found
             return self._send(version, name, folder, strip)
 
-    def find(self, version: ModelVersion) -> ModelCopy | None:
-        """The copy of `version` here, whole or stripped; reads the marker, not the files."""
+    def find(self, version: ModelVersion, strip: bool = False) -> ModelCopy | None:
+        """The copy of `version` here; reads the marker, not the files. With `strip` only a stripped one will do."""
         if not version.digest:  # landbridge did not register it: its number must do
             known = (version.model, version.version)
-            return next((copy for copy in self.copies() if (copy.version.model, copy.version.version) == known), None)
+            copies = (copy for copy in self.copies() if not strip or copy.url.rstrip("/").endswith(STRIPPED))
+            return next((copy for copy in copies if (copy.version.model, copy.version.version) == known), None)
         with self._translated("reading"):
-            found = (self._read(_name(version, strip), version) for strip in (False, True))
+            found = (self._read(_name(version, wanted), version) for wanted in ((True,) if strip else (False, True)))
             return next((copy for copy in found if copy is not None), None)
 
     def verify(self, copy: ModelCopy) -> None:
