@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from prefect import Flow, flow, get_run_logger
-from prefect.runtime import flow_run
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from landbridge import settings
@@ -25,7 +25,10 @@ from tasks.opening import open_story
 from tasks.progress import emit, finish, recorded_in
 
 Steps = Callable[[Story, Lease], Awaitable[Report]]
-OUTCOMES: dict[type[LandbridgeError], str] = {GateError: "Refused", ReleaseError: "RolledBack"}  # ends that are answers, not breakdowns
+OUTCOMES: dict[type[LandbridgeError], str] = {
+    GateError: "Refused",
+    ReleaseError: "RolledBack",
+}  # ends that are answers, not breakdowns
 
 
 def story_flow(steps: Steps) -> "Flow[..., Any]":

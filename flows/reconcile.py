@@ -4,8 +4,8 @@ import time
 from typing import Any, cast
 
 from prefect import flow
-from prefect.runtime import flow_run
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.pattern import model_lease
@@ -20,11 +20,11 @@ from tasks.reconciling import clean_up, compare
 
 
 @flow(name="reconcile", flow_run_name="reconcile {scenario}", persist_result=False)
-async def reconcile(scenario: str = "", inventory: str = "", trigger: str = "reconcile") -> "State[Any]":
+async def reconcile(scenario: str = "") -> "State[Any]":
     """Resume what was begun, deploy a champion that does not serve, end what nobody owns.
 
     Args:
-        scenario, inventory: one scenario's files; without them, every scenario that was run here.
+        scenario: the path of one scenario's file; without it, every scenario that was run here.
     """
     started = time.monotonic()
     with recorded_in(events_path(settings.home(), str(flow_run.id))):

@@ -30,9 +30,7 @@ def placement_rows(placement: Placement) -> Rows:
 def verdict_rows(judged: Judged) -> Rows:
     """The metrics, and what each of the gate's rules said."""
     metrics = [{"what": name, "value": f"{value:g}"} for name, value in sorted(judged.evaluated.metrics.items())]
-    rules = [
-        {"what": reason.rule, "value": f"{reason.outcome}: {reason.detail}"} for reason in judged.verdict.reasons
-    ]
+    rules = [{"what": reason.rule, "value": f"{reason.outcome}: {reason.detail}"} for reason in judged.verdict.reasons]
     return [*metrics, *rules]
 
 

@@ -23,7 +23,9 @@ def is_transient(_task: "Task[Any, Any]", _run: TaskRun, state: "State[Any]") ->
     return isinstance(state.data, TransientError)
 
 
-def step(run_name: str, table: Callable[[Any], Rows] | None = None) -> Callable[[Callable[P, R]], Callable[P, Awaitable[R]]]:
+def step(
+    run_name: str, table: Callable[[Any], Rows] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, Awaitable[R]]]:
     """Make a task of a plain function: it runs in a thread, so leases are renewed while it works.
 
     Retried on TransientError only: 3 times, after 0.5, 2 and 8 s plus jitter. Every step may be repeated: it ensures.

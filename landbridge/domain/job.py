@@ -10,6 +10,8 @@ from landbridge.domain.values import Json
 LITERAL_TYPES = frozenset({"number", "integer", "boolean", "string"})
 
 
+NOT_CODE = ("__pycache__", ".git", ".venv", ".ipynb_checkpoints")  # stays behind wherever a code folder is copied or named
+
 @dataclass(frozen=True, slots=True)
 class JobInput:
     """A literal (`value`; number, integer, boolean, string) or data (`path`; uri_file, uri_folder, mltable, models)."""

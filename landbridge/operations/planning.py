@@ -20,8 +20,8 @@ from landbridge.operations import connections, movements, preflight, probing
 from landbridge.operations.candidates import registration_movements
 from landbridge.operations.sites import find_environment, registry_site, serving_sites, serving_target_name
 from landbridge.operations.staging import data_movement
-from landbridge.operations.story import Story
-from landbridge.operations.training import open_attempt, timeout_seconds
+from landbridge.operations.story import Story, timeout_seconds
+from landbridge.operations.training import open_attempt
 
 
 def make_plan(story: Story) -> Plan:

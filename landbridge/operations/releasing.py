@@ -150,24 +150,30 @@ def _take_step(story: Story, rolling: Rolling, lease: Lease) -> Rolling:
 
 def _carry_out(story: Story, rolling: Rolling, step: machine.Step) -> Rolling:
     """Do one step at every site it names."""
-    release = rolling.release
     match step:
         case machine.Apply(sites):
-            for site in sites:
-                spec = colour_spec(story, rolling.shipped, site, release.colours[site])
-                connections.serving_at(story.inventory, site).apply(spec)
+            _apply(story, rolling, sites)
         case machine.Smoke(sites):
             return replace(rolling, smoked={**rolling.smoked, **{site: _smoke(story, rolling, site) for site in sites}})
         case machine.Shift(weights) | machine.RollBack(_, weights):
             rolling = _with_baseline(story, rolling)
-            for site, traffic in weights.items():
-                _shift(story, site, traffic)
+            _shift(story, weights)
         case machine.Promote():
-            _promote(story, release)
+            _promote(story, rolling.release)
         case machine.Retire(colours):
-            for site, colour in colours.items():
-                connections.serving_at(story.inventory, site).remove(release.endpoint, colour)
+            _remove(story, colours)
     return rolling
+
+
+def _apply(story: Story, rolling: Rolling, sites: tuple[str, ...]) -> None:
+    for site in sites:
+        spec = colour_spec(story, rolling.shipped, site, rolling.release.colours[site])
+        connections.serving_at(story.inventory, site).apply(spec)
+
+
+def _remove(story: Story, colours: Mapping[str, str]) -> None:
+    for site, colour in colours.items():
+        connections.serving_at(story.inventory, site).remove(story.scenario.endpoint.name, colour)
 
 
 def _with_baseline(story: Story, rolling: Rolling) -> Rolling:
@@ -188,15 +194,15 @@ def _promote(story: Story, release: Release) -> None:
         registry.set_alias(release.model, CHALLENGER, "")
 
 
-def _shift(story: Story, site: str, weights: Mapping[str, int]) -> None:
-    target = connections.serving_at(story.inventory, site)
-    if not isinstance(target, CanShiftTraffic):
-        raise CapabilityMissingError(
-            f"The serving target at {site!r} cannot shift traffic.",
-            "Serve from a target whose driver can, such as `local`.",
-        )
-    if weights:
-        target.shift(story.scenario.endpoint.name, weights)
+def _shift(story: Story, weights: machine.Weights) -> None:
+    for site, wanted in weights.items():
+        target = connections.serving_at(story.inventory, site)
+        if not isinstance(target, CanShiftTraffic):
+            raise CapabilityMissingError(
+                f"The serving target at {site!r} cannot shift traffic.",
+                "Serve from a target whose driver can, such as `local`.",
+            )
+        target.shift(story.scenario.endpoint.name, wanted)
 
 
 def _smoke(story: Story, rolling: Rolling, site: str) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from landbridge.domain.plan import Movement, MovementKind
-from landbridge.drivers.fsspec.cache import SiteCache
-from landbridge.operations import connections, movements
-from landbridge.operations.story import StoredData, Story
+from landbridge.drivers.fsspec.cache import CachedData, SiteCache
+from landbridge.operations import movements
+from landbridge.operations.story import StoredData, Story, timeout_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def stage(story: Story, site: str) -> StagedInputs:
     for item in away:
         movements.require(data_movement(story, item, site))
     moved = sum(replicate(story, item, site) for item in away)
-    values = {name: _path(story, item, site) for name, item in story.data.items()}
+    values = {name: _cached(story, item, site).path for name, item in story.data.items()}
     literals = {
         name: _text(given.value)
         for name, given in story.job.inputs.items()
@@ -51,17 +51,15 @@ def replicate(story: Story, item: StoredData, site: str) -> int:
     """Copy what is missing of one data set into the cache of `site`; returns the bytes moved."""
     movement = data_movement(story, item, site)
     movements.require(movement)
-    cache = SiteCache(story.inventory.sites[site], story.inventory)
-    cached = cache.ensure(item.store, item.snapshot)
+    cached = _cached(story, item, site)
     movements.record(story, movement)
     return cached.moved_bytes
 
 
-def _path(story: Story, item: StoredData, site: str) -> str:
-    if item.site == site:
-        return connections.data_store(story.inventory, item.store.name).url(item.path).removeprefix("file://")
+def _cached(story: Story, item: StoredData, site: str) -> CachedData:
+    """At home the data is used where it is; elsewhere from the site's cache, kept there at least as long as the job may run."""
     cache = SiteCache(story.inventory.sites[site], story.inventory)
-    return cache.ensure(item.store, item.snapshot).path
+    return cache.ensure(item.store, item.snapshot, hold_seconds=timeout_seconds(story))
 
 
 def _text(value: str | int | float | bool | None) -> str:

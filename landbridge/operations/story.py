@@ -8,7 +8,7 @@ from landbridge import settings
 from landbridge.domain.digests import digest_bytes, digest_tree
 from landbridge.domain.errors import InputError
 from landbridge.domain.inventory import Datastore, Inventory
-from landbridge.domain.job import CommandJob, job_digest
+from landbridge.domain.job import NOT_CODE, CommandJob, job_digest
 from landbridge.domain.nearest import nearest
 from landbridge.domain.requests import Snapshot
 from landbridge.domain.residency import Border, HomedData
@@ -20,6 +20,7 @@ from landbridge.files.job import load_job, with_inputs
 from landbridge.files.scenario import load_scenario
 from landbridge.operations import connections
 
+DEFAULT_TIMEOUT_SECONDS = 6 * 3600.0  # a job without limits.timeout must end some day
 STORE_PREFIX = "azureml://datastores/"
 
 
@@ -117,6 +118,11 @@ def open_story(request: Request) -> Story:
     return Story(request, scenario, inventory, job, data, parts, run_key(parts))
 
 
+def timeout_seconds(story: Story) -> float:
+    """How long the job may run, s."""
+    return float(story.job.timeout_seconds) or DEFAULT_TIMEOUT_SECONDS
+
+
 def data_location(asset: DataAsset, job: CommandJob, inventory: Inventory) -> tuple[Datastore, str]:
     """Where a data asset lives: its datastore and the path in it."""
     uri = asset.uri or job.inputs[asset.name].path
@@ -137,7 +143,7 @@ def data_location(asset: DataAsset, job: CommandJob, inventory: Inventory) -> tu
 
 
 def code_digest(code: str) -> str:
-    """Name the code folder by its files; a URL by itself. Caches of interpreters and hidden files are not code."""
+    """Name the code folder by its files; a URL by itself. What no target copies is not code."""
     root = Path(code)
     if not code or not root.exists():
         return digest_bytes(code.encode())
@@ -148,7 +154,7 @@ def code_digest(code: str) -> str:
 
 
 def _is_code(path: Path) -> bool:
-    return not any(part == "__pycache__" or part.startswith(".") for part in path.parts)
+    return not any(part in NOT_CODE for part in path.parts)
 
 
 def _home(asset: DataAsset, job: CommandJob, inventory: Inventory) -> StoredData:

@@ -13,11 +13,12 @@ from landbridge.domain.requests import TrackingRun, TrainingJob
 from landbridge.domain.values import JobPhase, JobRef, JobStatus, Json
 from landbridge.operations import connections
 from landbridge.operations.sites import environment_on, tracking_site
-from landbridge.operations.story import Story
+from landbridge.operations.story import Story, timeout_seconds
 from landbridge.ports import TracksRuns
 
-DEFAULT_TIMEOUT_SECONDS = 6 * 3600.0  # a job without limits.timeout must end some day
 GRACE_SECONDS = 30.0  # the target enforces the limit; this long after it we stop believing that it will
+
+START_SECONDS = 10.0  # a claimed job whose starter died is started by the next submit; after this long, elsewhere
 
 # A target's own failures: the same job may succeed elsewhere. All other reasons are the job's.
 INFRASTRUCTURE = frozenset({"Lost", "Unschedulable", "Evicted", "NodeLost", "ImagePullBackOff", "QuotaExceeded"})
@@ -104,13 +105,14 @@ def wait(story: Story, attempt: Attempt) -> TrainedJob:
         JobLostError: the target lost the job; another target may try.
     """
     target = connections.training(story.inventory, attempt.target)
-    deadline = time.monotonic() + timeout_seconds(story) + GRACE_SECONDS
+    started = time.monotonic()
     pause = 0.02
     status = target.observe(attempt.ref)
     while not status.phase.is_final:
-        if time.monotonic() > deadline:
+        overdue = _overdue(status, time.monotonic() - started, timeout_seconds(story))
+        if overdue is not None:
             target.cancel(attempt.ref)
-            status = JobStatus(JobPhase.FAILED, "Timeout", "the target did not end the job at its limit")
+            status = overdue
             break
         time.sleep(pause)
         pause = min(pause * 1.5, 0.5)
@@ -122,8 +124,13 @@ def wait(story: Story, attempt: Attempt) -> TrainedJob:
     raise _failure(attempt, status)
 
 
-def timeout_seconds(story: Story) -> float:
-    return float(story.job.timeout_seconds) or DEFAULT_TIMEOUT_SECONDS
+def _overdue(status: JobStatus, waited: float, limit: float) -> JobStatus | None:
+    """What to call a job that its target should have started or ended long ago, or None."""
+    if status.reason == "NotStarted" and waited > START_SECONDS:
+        return JobStatus(JobPhase.FAILED, "Lost", f"it was not started within {START_SECONDS:g} s")
+    if waited > limit + GRACE_SECONDS:
+        return JobStatus(JobPhase.FAILED, "Timeout", "the target did not end the job at its limit")
+    return None
 
 
 def lineage_of(story: Story, target: str) -> Lineage:

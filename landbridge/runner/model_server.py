@@ -220,7 +220,7 @@ def _serve_script(order: dict[str, Json]) -> None:
     importlib.import_module("azureml_inference_server_http")
     settings = {
         "bind": f"unix:{order['socket']}",
-        "workers": order["max_concurrent"],
+        "workers": int(os.environ.get("WORKER_COUNT") or order["max_concurrent"]),
         "timeout": int(os.environ.get("WORKER_TIMEOUT", "300")),
         "graceful_timeout": GRACE_SECONDS,
         "control_socket_disable": True,

@@ -86,7 +86,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def free_ports(inventory: str) -> str:
     """The same inventory with port 0 everywhere; the private site uses a registry of its own, since a URI needs a port."""
-    text = inventory.replace('registry: {driver: mlflow, uri: "http://127.0.0.1:5510"}', "registry: {driver: mlflow, port: 0}")
+    text = inventory.replace(
+        'registry: {driver: mlflow, uri: "http://127.0.0.1:5510"}', "registry: {driver: mlflow, port: 0}"
+    )
     text = re.sub(r"port: \d+", "port: 0", text)
     text = re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1", text)
     return re.sub(r"^\$schema:.*\n", "", text, flags=re.MULTILINE)
@@ -105,5 +107,7 @@ def playground(home: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Pl
     text = re.sub(r"name: (flights|flight-delay)-[a-z-]+", rf"name: \1-{mark}", text)
     text = re.sub(r"triggers: .*", "triggers: {new_data: []}", text)
     scenario.write_text(re.sub(r"soak: \d+s", "soak: 200ms", re.sub(r"step: \d+s", "step: 200ms", text)))
-    lake = home / "sites" / {"lake": "cloud", "plant": "onprem", "vault": "cloud-vnet"}[store] / store / mark / "flights"
+    lake = (
+        home / "sites" / {"lake": "cloud", "plant": "onprem", "vault": "cloud-vnet"}[store] / store / mark / "flights"
+    )
     return Playground(home, folder, scenario, home / "inventory.yaml", lake)

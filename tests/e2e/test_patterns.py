@@ -20,12 +20,12 @@ SITES = {
     "private_aks": {"cloud-vnet"},
     "onprem_lifecycle": {"onprem"},
 }
-BROKEN = '''
+BROKEN = """
     class Broken(mlflow.pyfunc.PythonModel):
         def predict(self, context, model_input, params=None):
             raise RuntimeError("a column is missing")
     mlflow.pyfunc.save_model(arguments.model, python_model=Broken(), pip_requirements=["mlflow"])
-'''
+"""
 
 
 def served(report: dict[str, Any]) -> dict[str, str]:
@@ -59,7 +59,11 @@ def test_a_pattern_lives_its_whole_life(playground: Playground) -> None:
     assert bad.json["outcome"] == "Refused"
     assert served(bad.json) == dict.fromkeys(sites, "2")
 
-    playground.edit("flight-delay/src/train.py", "        save(model, held_out[FEATURES].head(3), arguments.model)\n", BROKEN.replace("\n    ", "\n        "))
+    playground.edit(
+        "flight-delay/src/train.py",
+        "        save(model, held_out[FEATURES].head(3), arguments.model)\n",
+        BROKEN.replace("\n    ", "\n        "),
+    )
     broken = playground.run()
     assert broken.code == 6, broken.err
     assert broken.json["outcome"] == "RolledBack"

@@ -3,6 +3,7 @@
 import socket
 import stat
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from landbridge import settings
 from landbridge.client import Client, RunOrder
 from landbridge.domain.errors import InputError, NotFoundError, TargetUnavailableError
+from landbridge.domain.ledger import Entry, Kind
 from landbridge.host.launch import start_background
 from landbridge.host.processes import identity
 from landbridge.host.record import DOWN, read_record, write_record
+from landbridge.operations import connections
 from tests.services.hosts import INVENTORY, RunningHost, last, make_host, started, until
 
 pytest_plugins = ["tests.services.running_host"]
@@ -95,12 +98,22 @@ class TestRuns:
 
     def test_a_schedule_starts_runs(self, host: RunningHost) -> None:
         deployment = host.prefect("GET", "/deployments/name/hello/landbridge")["id"]
-        schedule = [{"schedule": {"interval": 2}, "active": True, "parameters": {"scenario": "tick"}}]
-        made = host.prefect("POST", f"/deployments/{deployment}/schedules", schedule)
-        wanted = {"flow_runs": {"deployment_id": {"any_": [deployment]}, "tags": {"all_": ["auto-scheduled"]}}}
-        wanted["flow_runs"]["state"] = {"type": {"any_": ["COMPLETED"]}}  # type: ignore[dict-item]
-        until(lambda: host.prefect("POST", "/flow_runs/filter", wanted), 40.0)
-        host.prefect("DELETE", f"/deployments/{deployment}/schedules/{made[0]['id']}")
+        schedule = {"schedule": {"interval": 2}, "active": True, "parameters": {"scenario": "tick"}}
+        host.prefect("PATCH", f"/deployments/{deployment}", {"schedules": [schedule]})
+        wanted = {"tags": {"all_": ["auto-scheduled"]}, "state": {"type": {"any_": ["COMPLETED"]}}}
+        until(lambda: host.prefect("POST", "/flow_runs/filter", {"flow_runs": wanted}), 40.0)
+        host.prefect("PATCH", f"/deployments/{deployment}", {"schedules": []})
+
+    def test_a_scenario_that_lives_here_has_its_own_deployment(self, host: RunningHost) -> None:
+        said = {"scenario": "/gone/daily.yaml", "inventory": "i", "pattern": "hello", "endpoint": "e", "inputs": {}}
+        entry = Entry(Kind.SCENARIO, "daily", "", "daily", 1.0, {**said, "cron": "30 4 * * *"})
+        connections.ledger(str(host.home)).record(entry)
+        made = until(
+            lambda: host.prefect("POST", "/deployments/filter", {"deployments": {"name": {"any_": ["daily"]}}})
+        )
+        assert made[0]["schedules"][0]["schedule"]["cron"] == "30 4 * * *"
+        assert made[0]["parameters"]["scenario"] == "/gone/daily.yaml"
+        until(lambda: "daily.yaml" in str(host.client.health()["watch"]))  # it cannot be read: told, and nothing ends
 
     @staticmethod
     def _napping(host: RunningHost, run: str) -> psutil.Process | None:
@@ -115,9 +128,9 @@ class TestControl:
         assert stat.S_IMODE(settings.control_socket(host.home).stat().st_mode) == 0o600
 
     def test_health_names_every_service_with_its_memory(self, host: RunningHost) -> None:
-        health = host.client.health()
+        health: Any = host.client.health()
         assert health["state"] == "up"
-        services = {service["name"]: service for service in health["services"]}  # type: ignore[union-attr,index,call-overload]
+        services = {service["name"]: service for service in health["services"]}
         assert {"prefect", "registry cloud"} <= set(services)
         assert all(service["memory_bytes"] > 0 for service in services.values() if service.get("pid"))
 
@@ -145,8 +158,8 @@ class TestServices:
         psutil.Process(victim).kill()
 
         def back() -> bool:
-            services = host.client.health()["services"]
-            found = next(one for one in services if one["name"] == "registry cloud")  # type: ignore[union-attr,index,call-overload]
+            health: Any = host.client.health()
+            found = next(one for one in health["services"] if one["name"] == "registry cloud")
             return bool(found["state"] == "ready" and found["restarts"] == 1)
 
         until(back, 40.0)
@@ -198,7 +211,7 @@ class TestServices:
         with subprocess.Popen(["sleep", "60"]) as left, subprocess.Popen(["sleep", "60"]) as stranger:
             entries = [{"name": "left"} | identity(left.pid), {"name": "stranger"} | identity(stranger.pid)]
             entries[1]["create_time"] = 1.0
-            write_record(tmp_path, {"processes": entries})  # type: ignore[dict-item]
+            write_record(tmp_path, {"processes": entries})
             assert end_leftovers(read_record(tmp_path)) == ["left"]
             left.wait(5)
             assert stranger.poll() is None

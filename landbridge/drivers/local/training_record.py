@@ -27,13 +27,14 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
 from landbridge.domain.errors import CorruptError, InputError
+from landbridge.domain.job import NOT_CODE
 from landbridge.domain.requests import TrainingJob
 from landbridge.domain.values import Json, Resources
 
 LEGAL_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 START_DEADLINE_SECONDS = 5.0  # a claim older than this with no runner counts no more as using capacity
 STALE_CLAIM_SECONDS = 3600.0
-LEFT_BEHIND = shutil.ignore_patterns("__pycache__", ".git", ".venv", ".ipynb_checkpoints")
+LEFT_BEHIND = shutil.ignore_patterns(*NOT_CODE)
 FILE_OUTPUTS = frozenset({"uri_file"})
 
 
