@@ -108,7 +108,7 @@ class Client:
         return Started(str(answer["flow_run_id"]), str(answer["url"]), bool(answer.get("active", False)))
 
     def runs(self, limit: int = 20) -> list[JsonObject]:
-        """The newest first: `flow_run_id`, `name`, `flow`, `state`, `message`, `url`, times."""
+        """The newest first: `flow_run_id`, `name`, `flow`, `tags`, `state`, `type`, `message`, `final`, `url`, times."""
         return cast(list[JsonObject], self._ask("GET", f"/runs?limit={limit}")["runs"])
 
     def run_state(self, flow_run_id: str) -> JsonObject:
@@ -119,7 +119,7 @@ class Client:
         """Cancel a run; returns when its process is gone. Silent when it has ended already."""
         return self._ask("POST", f"/runs/{flow_run_id}/stop")
 
-    def query(self, name: str, **params: Json) -> Json:
+    def query(self, name: str, /, **params: Json) -> Json:
         """Ask one of the read-only questions of `landbridge.operations.queries`."""
         return self._ask("POST", f"/query/{name}", params)["answer"]
 

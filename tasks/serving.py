@@ -31,7 +31,7 @@ def smoke_test(story: Story, rolling: Rolling, lease: Lease) -> Rolling:
 @step("shift traffic to version {rolling.release.version}")
 def shift_traffic(story: Story, rolling: Rolling, lease: Lease) -> Rolling:
     """Move traffic by the scenario's steps, watch, and let the new colour soak."""
-    return releasing.drive(story, rolling, lease, Phase.SHIFT, Phase.SOAK)
+    return releasing.drive(story, rolling, lease, Phase.SOAK)
 
 
 @step("promote version {rolling.release.version}")

@@ -36,7 +36,7 @@ def opening(window: MaintenanceWindow, span: Span) -> tuple[datetime, datetime] 
     if window.start is None and window.end is None:
         return None
     opens, closes = window.start or _EARLIEST, window.end or _LATEST
-    return (opens, closes) if opens < span.end and span.begin < closes else None
+    return (opens, closes) if opens < span.end and span.begin < closes and opens < closes else None
 
 
 def _weekly(window: MaintenanceWindow, span: Span) -> tuple[datetime, datetime] | None:

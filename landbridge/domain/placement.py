@@ -110,13 +110,12 @@ def _decide(question: Question, views: Sequence[TargetView]) -> list[_Row]:
     """Every target with its refusal, best first."""
     request = question.request
     kinds = PREFERENCE[request.pattern]
-    groups = {kind: group for group, kind in enumerate(kinds)}
     likes = [re.compile(translate(glob)).match for glob in request.policy.prefer]
     homes = [item.home for item in request.data]
     rows = []
-    for view in views:
-        target = view.target
-        group = groups.get(question.kind_of(view), len(kinds))
+    for view in map(question.sighted, views):
+        target, kind = view.target, view.site_kind
+        group = kinds.index(kind) if kind in kinds else len(kinds)
         moving = len(homes) - homes.count(target.site)
         key = (group, _preference(likes, target.name), target.cost_per_hour, moving, target.name)
         rows.append(_Row(key, view, first_refusal(question, view)))

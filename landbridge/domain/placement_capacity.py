@@ -37,10 +37,9 @@ def hardware(need: Resources, instances: int, view: TargetView) -> Refusal | Non
 def busy(need: Resources, instances: int, view: TargetView) -> Refusal | None:
     """Refuse when the nodes that take work do not hold all instances now. What is not reported counts as free."""
     nodes = view.capacity.nodes
-    missing = instances if nodes else 0
-    for node in nodes:
-        if missing > 0 and not node.cordoned:
-            missing -= slots(need, node.free)
+    if not nodes or (instances == 1 and any(need.fits_into(node.free) and not node.cordoned for node in nodes)):
+        return None
+    missing = instances - sum(slots(need, node.free) for node in nodes if not node.cordoned)
     return None if missing <= 0 else _full(need, missing, view)
 
 
@@ -107,7 +106,7 @@ def _full(need: Resources, missing: int, view: TargetView) -> Refusal:
     room = min(slots(need, node.total), slots(need, node.free) + missing)
     lacking = shortage(_times(need, room), node.free)
     reason = f"{name} is busy: needs {in_words(need)}, and node {node.name} has {in_words(node.free)} free"
-    sentence = f"Wait until {in_words(lacking)} more {_is(lacking)} free on node {node.name} of {name}."
+    sentence = f"Wait until node {node.name} of {name} has {in_words(lacking)} more free."
     return Refusal(Rule.BUSY, reason, Lever.FREE, name, _value(node.name, lacking), sentence)
 
 
@@ -134,7 +133,3 @@ def _times(need: Resources, count: int) -> Resources:
     if count == 1:
         return need
     return Resources(need.cpu_millicores * count, need.memory_bytes * count, need.gpus * count)
-
-
-def _is(resources: Resources) -> str:
-    return "is" if resources.cpu_millicores + resources.gpus <= 1 else "are"

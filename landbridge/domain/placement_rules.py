@@ -4,8 +4,9 @@ A rule answers None, or a Refusal with the reason in numbers and the smallest ch
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from landbridge.domain.capacity import shortage
 from landbridge.domain.inventory import InstanceType, Role
@@ -35,23 +36,30 @@ _PATTERN_FOR = {_CLOUD: Pattern.CLOUD_TRAIN_ONPREM_DEPLOY, _ONPREM: Pattern.HYBR
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The request and the time its job would take."""
+    """The request, the time its job would take, and the rules that this request needs asked."""
 
     request: PlacementRequest
     span: Span
+    rules: "tuple[_Rule, ...]"
 
-    def kind_of(self, view: TargetView) -> SiteKind:
-        return self.request.sites.get(view.target.site, view.site_kind)
+    def sighted(self, view: TargetView) -> TargetView:
+        """The view with its site's kind as the request tells it."""
+        kind = self.request.sites.get(view.target.site, view.site_kind)
+        return view if kind == view.site_kind else replace(view, site_kind=kind)
+
+
+_Rule: TypeAlias = Callable[[Question, TargetView], Refusal | None]
 
 
 def ask(request: PlacementRequest, now: datetime) -> Question:
     seconds = request.timeout_seconds if request.timeout_seconds > 0 else NO_LIMIT_SECONDS
-    return Question(request, span(now, min(seconds, _LONGEST_SECONDS)))
+    rules = tuple(rule for rule in _RULES if _NEEDED.get(rule, _always)(request))
+    return Question(request, span(now, min(seconds, _LONGEST_SECONDS)), rules)
 
 
 def first_refusal(question: Question, view: TargetView) -> Refusal | None:
     """The first rule that refuses the target, FAILOVER aside."""
-    for rule in _RULES:
+    for rule in question.rules:
         refusal = rule(question, view)
         if refusal is not None:
             return refusal
@@ -67,7 +75,7 @@ def _role(_: Question, view: TargetView) -> Refusal | None:
 
 
 def _pattern(question: Question, view: TargetView) -> Refusal | None:
-    pattern, kind = question.request.pattern, question.kind_of(view)
+    pattern, kind = question.request.pattern, view.site_kind
     if kind in PREFERENCE[pattern]:
         return _cluster(question, view)
     other = _PATTERN_FOR[kind]
@@ -85,7 +93,7 @@ def _cluster(question: Question, view: TargetView) -> Refusal | None:
 
 
 def _residency(question: Question, view: TargetView) -> Refusal | None:
-    site, kind = view.target.site, question.kind_of(view)
+    site, kind = view.target.site, view.site_kind
     for item in question.request.data:
         name = item.asset.name
         if not placement_allowed(item.asset, site, kind):
@@ -100,9 +108,8 @@ def _residency(question: Question, view: TargetView) -> Refusal | None:
 
 
 def _private_network(question: Question, view: TargetView) -> Refusal | None:
-    request, name = question.request, view.target.name
-    wanted = request.private_only or request.pattern is Pattern.PRIVATE_AKS
-    if not wanted or view.target.private:
+    name = view.target.name
+    if view.target.private or not _wants_private(question.request):
         return None
     reason = f"{name} is not private, and the scenario asks for private addresses only"
     sentence = f"Give {name} private addresses only, then set private: true on it."
@@ -226,7 +233,15 @@ def _clock(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M %Z}"
 
 
-_RULES: tuple[Callable[[Question, TargetView], Refusal | None], ...] = (
+def _always(_: PlacementRequest) -> bool:
+    return True
+
+
+def _wants_private(request: PlacementRequest) -> bool:
+    return request.private_only or request.pattern is Pattern.PRIVATE_AKS
+
+
+_RULES: tuple[_Rule, ...] = (
     _role,
     _pattern,
     _residency,
@@ -241,3 +256,10 @@ _RULES: tuple[Callable[[Question, TargetView], Refusal | None], ...] = (
     _cost,
     _avoided,
 )
+_NEEDED: Mapping[_Rule, Callable[[PlacementRequest], bool]] = {
+    _residency: lambda request: bool(request.data),
+    _private_network: _wants_private,
+    _instance_type: lambda request: bool(request.requirements.instance_type),
+    _cost: lambda request: request.policy.max_cost_per_hour is not None,
+}
+"""When a rule can refuse at all; the others always can."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib
+import inspect
 import json
 import logging
 import os
@@ -105,6 +106,10 @@ class _Api:
             raise InputError(f"No query {name!r}{nearest(name, queries)}.", f"Use one of: {', '.join(queries)}.")
         params = {**request.query_params, **await _body(request)}
         params = {"home": str(self._host.home), "inventory": self._host.inventory_path} | params
+        try:
+            inspect.signature(queries[name]).bind(**params)
+        except TypeError as error:
+            raise InputError(f"Query {name!r}: {error}.", "Give the parameters that the query takes.") from error
         return JSONResponse({"answer": await asyncio.to_thread(queries[name], **params)})
 
     async def down(self, request: Request) -> JSONResponse:

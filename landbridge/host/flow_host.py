@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.flows import Flow
+from prefect.states import Cancelled, Crashed
 
 from landbridge.client import RunOrder, Started, events_path
 from landbridge.domain.errors import InputError, PermanentError, TargetUnavailableError
@@ -18,7 +19,7 @@ from landbridge.domain.nearest import nearest
 from landbridge.domain.values import Json
 from landbridge.host.due import DueRun, choose
 from landbridge.host.events import end_story, last_event
-from landbridge.host.orchestrator import OURS, DeploymentSpec, Orchestrator
+from landbridge.host.orchestrator import OURS, UNFINISHED, DeploymentSpec, Orchestrator
 from tasks.progress import emit, recorded_in
 
 POLL_SECONDS = 1.0
@@ -77,10 +78,10 @@ class FlowHost:
         for key, flow in flows.items():
             self._general[key] = await self._api.deploy(flow, DeploymentSpec(key, OURS, {}))
             self._ours[self._general[key]] = key
-        for deployment, flow_id in (await self._api.deployments()).items():
-            if deployment not in self._ours and (name := await self._api.flow_name(flow_id)) in names:
+        for deployment, name in (await self._api.deployments()).items():
+            if name in names:
                 self._ours[deployment] = names[name]
-        for run in await self._api.unfinished(self._ours):
+        for run in await self._api.runs(self._ours, states=UNFINISHED):
             await self._bury(run)
 
     async def order(self, order: RunOrder) -> Started:
@@ -121,7 +122,7 @@ class FlowHost:
         return self._table_row(run) | {"exit": last_event(self._home, str(flow_run_id))}
 
     async def recent(self, limit: int) -> list[dict[str, Json]]:
-        return [self._table_row(run) for run in await self._api.recent(self._ours, limit)]
+        return [self._table_row(run) for run in await self._api.runs(self._ours, limit=limit)]
 
     async def stop(self, flow_run_id: UUID, why: str = "Stopped by `landbridge stop`.") -> None:
         """Cancel a run; returns when its process is gone. Silent when it has ended."""
@@ -131,11 +132,11 @@ class FlowHost:
             return
         run = await self._api.read(flow_run_id)
         if run.state is None or not run.state.is_final():
-            await self._api.cancelled(flow_run_id, why)
+            await self._api.end(flow_run_id, Cancelled(message=why))
             self._last_word(flow_run_id, "Cancelled", why)
 
     async def serve(self) -> None:
-        """Poll until cancelled. A pass that fails is reported and tried again: the server may be restarting."""
+        """Poll until cancelled. A pass that fails is told in `problem` and tried again: the server may be restarting."""
         while True:
             try:
                 await self.poll()
@@ -143,6 +144,9 @@ class FlowHost:
             except TargetUnavailableError as error:
                 self.problem = str(error)
                 log.warning("polling for due runs: %s", error)
+            except Exception as error:
+                self.problem = f"{type(error).__name__}: {error}"
+                log.exception("polling for due runs failed")
             self._poke.clear()
             try:
                 await asyncio.wait_for(self._poke.wait(), POLL_SECONDS)
@@ -156,12 +160,18 @@ class FlowHost:
             free = self._limit - len(self._live)
             choice = choose([_due(run) for run in due.values()], [live.key for live in self._going()], free)
             for run_id in choice.skip:
-                await self._api.cancelled(run_id, "Missed while landbridge was down or busy; a later one runs.")
+                await self._api.end(
+                    run_id, Cancelled(message="Missed while landbridge was down or busy; a later one runs.")
+                )
             for run_id in choice.start:
                 if await self._api.claim(run_id):
                     await self._spawn(due[run_id])
-        for run in await self._api.cancelling(self._live) if self._live else []:
+        for run in await self._cancelling():
             self._chore(self.stop(run.id, "Cancelled in Prefect."))
+
+    async def _cancelling(self) -> list[FlowRun]:
+        """Those of our living runs that somebody cancelled in the UI."""
+        return await self._api.runs(ids=self._live, states=[StateType.CANCELLING]) if self._live else []
 
     async def close(self) -> None:
         """End every run in an orderly way; they can be run again and resume."""
@@ -221,9 +231,9 @@ class FlowHost:
         self._last_word(live.run.id, outcome, why)
         state = (await self._api.read(live.run.id)).state
         if live.cancelled and (state is None or not state.is_completed()):
-            await self._api.cancelled(live.run.id, why)
+            await self._api.end(live.run.id, Cancelled(message=why))
         elif state is None or not state.is_final():
-            await self._api.crashed(live.run.id, why)
+            await self._api.end(live.run.id, Crashed(message=why))
 
     async def _end(self, live: _Live, why: str, cancelled: bool = False) -> None:
         live.ended_by, live.cancelled = why, cancelled
@@ -236,11 +246,11 @@ class FlowHost:
     async def _bury(self, run: FlowRun) -> None:
         """End a run whose process died with a former host."""
         if run.state is not None and run.state.is_cancelling():
-            await self._api.cancelled(run.id, "Cancelled while landbridge was down.")
+            await self._api.end(run.id, Cancelled(message="Cancelled while landbridge was down."))
             self._last_word(run.id, "Cancelled", "It was cancelled while landbridge was down.")
             return
         why = "Process lost: the landbridge host was killed while it ran. Run the scenario again to resume."
-        await self._api.crashed(run.id, why)
+        await self._api.end(run.id, Crashed(message=why))
         self._last_word(run.id, "Crashed", why)
 
     def _last_word(self, run_id: UUID, outcome: str, why: str) -> None:
@@ -257,6 +267,7 @@ class FlowHost:
             "flow": self._ours.get(run.deployment_id, "") if run.deployment_id else "",
             "tags": list(run.tags),
             "state": state.name if state else "",
+            "type": state.type.value if state else "",
             "message": (state.message or "") if state else "",
             "final": bool(state and state.is_final()),
             "url": self._api.url(run.id),

@@ -29,7 +29,7 @@ def start_background(
     """Ensure that a host is up for `home`; returns its record. A host that is up or starting already is waited for.
 
     Args:
-        progress: told one short line whenever a service becomes ready.
+        progress: told one short line whenever a service becomes ready, and when the host serves another inventory.
 
     Raises:
         InputError: a port or the inventory is wrong; nothing is left running.
@@ -44,6 +44,7 @@ def start_background(
         if held and _is_of_a_live_host(record):
             _tell(record, told, progress)
             if record["state"] == UP:
+                _note_inventory(record, Path(inventory_path), progress)
                 return _let_go(process, record)
         elif ended and not held:
             raise _failure(Path(home), process, record)
@@ -55,6 +56,11 @@ def start_background(
                 f"Read {services_folder(home) / 'up.log'}, or wait and look at `landbridge status`.",
             )
         time.sleep(POLL_SECONDS)
+
+
+def _note_inventory(record: dict[str, Json], asked: Path, progress: Callable[[str], None]) -> None:
+    if record.get("inventory") != str(asked.absolute()):
+        progress(f"services and agents are those of {record.get('inventory')}; `landbridge down` first to use {asked}")
 
 
 def _let_go(process: "subprocess.Popen[bytes] | None", record: dict[str, Json]) -> dict[str, Json]:

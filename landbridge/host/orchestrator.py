@@ -26,12 +26,13 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import Flow
-from prefect.states import Cancelled, Crashed, Pending
+from prefect.states import Pending
 from prefect.utilities.callables import parameter_schema
 from pydantic import ValidationError
 
 from landbridge.domain.errors import InputError, NotFoundError, TargetUnavailableError
 from landbridge.domain.values import Json
+from landbridge.host.environment import flows_module
 
 OURS = "landbridge"  # tag of every deployment that this host runs, and the name of each flow's general one
 UNFINISHED = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
@@ -82,22 +83,22 @@ class Orchestrator:
                 parameters=dict(spec.parameters),
                 tags=[OURS],
                 schedules=_schedules(spec),
-                entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
+                entrypoint=f"{flows_module()}.{spec.flow}",
                 description=flow.description,
                 parameter_openapi_schema=parameter_schema(flow).model_dump(mode="json"),
                 enforce_parameter_schema=True,
                 paused=False,
             )
 
-    async def deployments(self) -> dict[UUID, UUID]:
-        """Deployment → flow, of those that carry our tag."""
+    async def deployments(self) -> dict[UUID, str]:
+        """Deployment → its flow's name, of those that carry our tag."""
+        wanted = DeploymentFilter(tags=DeploymentFilterTags(all_=[OURS]))
         with _Reachable():
-            wanted = DeploymentFilter(tags=DeploymentFilterTags(all_=[OURS]))
-            return {found.id: found.flow_id for found in await self._client.read_deployments(deployment_filter=wanted)}
-
-    async def flow_name(self, flow_id: UUID) -> str:
-        with _Reachable():
-            return (await self._client.read_flow(flow_id)).name
+            found = await self._client.read_deployments(deployment_filter=wanted)
+            names = {
+                flow_id: (await self._client.read_flow(flow_id)).name for flow_id in {one.flow_id for one in found}
+            }
+        return {one.id: names[one.flow_id] for one in found}
 
     async def create(
         self, deployment: UUID, parameters: Mapping[str, Any], tags: Iterable[str], idempotency: str, at_once: bool
@@ -125,11 +126,13 @@ class Orchestrator:
             result: OrchestrationResult[Any] = await self._client.set_flow_run_state(flow_run_id, Pending())
             return result.status is SetStateStatus.ACCEPT
 
-    async def crashed(self, flow_run_id: UUID, message: str) -> None:
-        await self._force(flow_run_id, Crashed(message=message))
-
-    async def cancelled(self, flow_run_id: UUID, message: str) -> None:
-        await self._force(flow_run_id, Cancelled(message=message))
+    async def end(self, flow_run_id: UUID, state: "State[Any]") -> None:
+        """Put the run into this final state, whatever it was in. Silent when somebody deleted it."""
+        with _Reachable():
+            try:
+                await self._client.set_flow_run_state(flow_run_id, state, force=True)
+            except ObjectNotFound:
+                return
 
     async def read(self, flow_run_id: UUID) -> FlowRun:
         with _Reachable():
@@ -138,37 +141,22 @@ class Orchestrator:
             except ObjectNotFound as error:
                 raise NotFoundError(f"No flow run {flow_run_id}.", "List the runs with `landbridge status`.") from error
 
-    async def unfinished(self, deployments: Iterable[UUID]) -> list[FlowRun]:
-        """Runs that say they are being executed."""
+    async def runs(
+        self,
+        deployments: Iterable[UUID] | None = None,
+        ids: Iterable[UUID] | None = None,
+        states: Iterable[StateType] | None = None,
+        limit: int = 200,
+    ) -> list[FlowRun]:
+        """The newest first; None = whichever."""
         wanted = FlowRunFilter(
-            deployment_id=FlowRunFilterDeploymentId(any_=list(deployments)),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(UNFINISHED))),
+            deployment_id=FlowRunFilterDeploymentId(any_=list(deployments)) if deployments is not None else None,
+            id=FlowRunFilterId(any_=list(ids)) if ids is not None else None,
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))) if states is not None else None,
         )
-        return await self._runs(wanted, 200)
-
-    async def cancelling(self, flow_run_ids: Iterable[UUID]) -> list[FlowRun]:
-        """Those of these runs that somebody cancelled, for instance in the UI."""
-        wanted = FlowRunFilter(
-            id=FlowRunFilterId(any_=list(flow_run_ids)),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLING])),
-        )
-        return await self._runs(wanted, 200)
-
-    async def recent(self, deployments: Iterable[UUID], limit: int) -> list[FlowRun]:
-        wanted = FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=list(deployments)))
-        return await self._runs(wanted, limit)
-
-    async def _runs(self, wanted: FlowRunFilter, limit: int) -> list[FlowRun]:
         with _Reachable():
             sort = FlowRunSort.EXPECTED_START_TIME_DESC
             return await self._client.read_flow_runs(flow_run_filter=wanted, limit=limit, sort=sort)
-
-    async def _force(self, flow_run_id: UUID, state: "State[Any]") -> None:
-        with _Reachable():
-            try:
-                await self._client.set_flow_run_state(flow_run_id, state, force=True)
-            except ObjectNotFound:  # deleted in the UI: nothing is left to say
-                return
 
 
 def _schedules(spec: DeploymentSpec) -> list[DeploymentScheduleCreate]:
@@ -191,6 +179,11 @@ class _Reachable:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error:
+            raise InputError(
+                f"The Prefect server refused the request: {error.response.text}",
+                "Give the flow the parameters that it declares.",
+            ) from error
         if isinstance(error, httpx.HTTPError):
             raise TargetUnavailableError(
                 f"The Prefect server did not answer: {error or type(error).__name__}.",

@@ -15,6 +15,7 @@ from starlette.routing import Mount
 
 from landbridge import settings
 from landbridge.client import JsonObject
+from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.inventory import Inventory
 from landbridge.domain.values import Json
 from landbridge.files.inventory import load_inventory
@@ -98,12 +99,8 @@ class Plant:
         self._forks = Forks()
         self._agents = build_agents(self._inventory, self._forks)
         (self._home / "prefect").mkdir(parents=True, exist_ok=True)
-        async with asyncio.TaskGroup() as group:
-            for service in self._services():
-                group.create_task(service.start())
-            group.create_task(self._warm(self._forks))
-            group.create_task(asyncio.to_thread(load_flows))
-            group.create_task(self._open_control(host))
+        works = [service.start() for service in self._services()]
+        await _side_by_side(*works, self._warm(self._forks), asyncio.to_thread(load_flows), self._open_control(host))
         self._flows = await FlowSide.open(self._home, self._prefect_url, self._forks)
 
     async def stop(self, cancel_jobs: bool) -> None:
@@ -140,9 +137,7 @@ class Plant:
     async def _warm(self, forks: "Forks") -> None:
         began = time.monotonic()
         await forks.start((*PRELOAD, flows_module()))
-        async with asyncio.TaskGroup() as group:
-            for agent in self._agents.values():
-                group.create_task(agent.start())
+        await _side_by_side(*(agent.start() for agent in self._agents.values()))
         self._warm_parts |= {"state": "ready", "ready_seconds": round(time.monotonic() - began, 2)}
 
     async def _open_control(self, host: "Operated") -> None:
@@ -164,6 +159,16 @@ class Plant:
 
     def _parts(self) -> list[dict[str, Json]]:
         return [*(service.describe() for service in self._services()), self._warm_parts]
+
+
+async def _side_by_side(*works: Coroutine[Any, Any, Any]) -> None:
+    """All at once; the first failure cancels the others and is raised as itself, not as a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except ExceptionGroup as group:
+        raise (group.subgroup(LandbridgeError) or group).exceptions[0] from group
 
 
 async def _quietly(work: Coroutine[Any, Any, Any]) -> None:

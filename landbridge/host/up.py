@@ -44,7 +44,7 @@ def main(home: str, inventory_path: str) -> int:
 def _serve(home: Path, inventory_path: str) -> int:
     former = read_record(home)
     end_leftovers(former)
-    host = Host(home, inventory_path)
+    host = Host(home, inventory_path, former)
     host.publish()
     try:
         plant = Plant(home, take_ports(home, inventory_path, former))
@@ -63,12 +63,13 @@ def _serve(home: Path, inventory_path: str) -> int:
 class Host:
     """The state of one `landbridge up`, and what the control API may ask of it."""
 
-    def __init__(self, home: Path, inventory_path: str) -> None:
+    def __init__(self, home: Path, inventory_path: str, former: JsonObject) -> None:
         self.home, self.inventory_path = home, inventory_path
         self.state = STARTING
         self._plant: Plant | None = None
         self._error: LandbridgeError | None = None
         self._published: JsonObject = {}
+        self._addresses: JsonObject = {key: former[key] for key in ("prefect", "registries") if key in former}
         self._cancel_jobs = False
         self._started_at = time.time()
         self._identity = identity(os.getpid())
@@ -130,7 +131,7 @@ class Host:
             "inventory": self.inventory_path,
             "control": str(settings.control_socket(self.home)),
             "error": encode_error(self._error) if self._error else None,
-            **(self._plant.record() if self._plant else {}),
+            **(self._plant.record() if self._plant else self._addresses),
         }
 
     def failed(self, error: LandbridgeError) -> None:

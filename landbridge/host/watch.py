@@ -97,7 +97,7 @@ class WatchLoop:
         if not run["final"]:
             return
         del self._last[key]
-        failures = 0 if run["state"] == "Completed" else self._failures.get(key, 0) + 1
+        failures = 0 if run["type"] == "COMPLETED" else self._failures.get(key, 0) + 1
         self._failures[key] = failures
         if failures:
             pause = _PAUSES_SECONDS[min(failures, len(_PAUSES_SECONDS)) - 1]

@@ -23,6 +23,7 @@ from landbridge.ports import CanCountRequests, CanShiftTraffic
 
 LIMIT_SECONDS = 20 * 60.0  # Azure ML ends the creation of a deployment after 20 minutes; so do we, everywhere
 POLL_SECONDS = 0.02
+ORDER = (Phase.BESIDE, Phase.SMOKE, Phase.SHIFT, Phase.SOAK, Phase.PROMOTE, Phase.RETIRE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,14 @@ class Rolling:
     """A release under way. `release` is in the ledger after every step; the rest is rebuilt by whoever resumes.
 
     Attributes:
+        taken_up_at: Unix time, s; the limit counts from here, so that a run that was dead for long can still go on.
         smoked: site → what was wrong with its smoke test ("" = nothing), for the sites that were asked by this process.
     """
 
     shipped: Shipped
     release: Release
     rollout: Rollout
+    taken_up_at: float
     smoked: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -51,7 +54,7 @@ def begin(story: Story, shipped: Shipped, lease: Lease) -> Rolling:
     newest = next(iter(book.releases(endpoint=endpoint, limit=1)), None)
     if newest and newest.outcome is Outcome.RUNNING:
         if newest.version == shipped.version.version and newest.run_key == story.run_key:
-            return Rolling(shipped, newest, machine.resume(newest, story.scenario.rollout, time.time()))
+            return Rolling(shipped, newest, machine.resume(newest, story.scenario.rollout, time.time()), time.time())
         book.save_release(replace(newest, outcome=Outcome.ABANDONED, reason="a newer release took over"), lease)
     previous = {site: serving_colour(story, site) for site in shipped.copies}
     now = time.time()
@@ -73,17 +76,18 @@ def begin(story: Story, shipped: Shipped, lease: Lease) -> Rolling:
         updated_at=now,
     )
     book.save_release(release, lease)
-    return Rolling(shipped, release, machine.resume(release, story.scenario.rollout, now))
+    return Rolling(shipped, release, machine.resume(release, story.scenario.rollout, now), now)
 
 
-def drive(story: Story, rolling: Rolling, lease: Lease, *through: Phase) -> Rolling:
-    """Take steps while the release is in one of the phases `through`.
+def drive(story: Story, rolling: Rolling, lease: Lease, last: Phase) -> Rolling:
+    """Take steps until the phase `last` is behind; a release that fell back to an earlier phase goes through it again.
 
     Raises:
         ReleaseError: it was rolled back; says why.
         FencedError: a newer run took over.
     """
-    while Phase(rolling.release.phase) in {*through, Phase.ROLL_BACK}:
+    through = {*ORDER[: ORDER.index(last) + 1], Phase.ROLL_BACK}
+    while rolling.rollout.phase in through:
         rolling = _take_step(story, rolling, lease)
     if rolling.release.outcome is Outcome.ROLLED_BACK:
         raise ReleaseError(
@@ -136,7 +140,7 @@ def colour_spec(story: Story, shipped: Shipped, site: str, colour: str) -> Colou
 
 def _take_step(story: Story, rolling: Rolling, lease: Lease) -> Rolling:
     observed = {site: _observe(story, rolling, site) for site in rolling.rollout.sites}
-    step = machine.next_step(rolling.rollout, observed, time.time(), rolling.release.started_at + LIMIT_SECONDS)
+    step = machine.next_step(rolling.rollout, observed, time.time(), rolling.taken_up_at + LIMIT_SECONDS)
     if isinstance(step, machine.Wait):
         time.sleep(min(max(step.seconds, POLL_SECONDS), 0.25))
         return rolling

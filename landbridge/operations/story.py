@@ -93,6 +93,7 @@ def load(request: Request) -> tuple[Scenario, Inventory, CommandJob]:
     job = with_inputs(load_job(scenario.job), {**scenario.job_inputs, **request.inputs})
     _check_bindings(scenario, job)
     _check_sites(scenario, inventory)
+    _check_homes(scenario, inventory, job)
     return scenario, inventory, job
 
 
@@ -184,6 +185,15 @@ def _check_bindings(scenario: Scenario, job: CommandJob) -> None:
             "Set model.output to the job output that holds the model.",
             scenario.path,
         )
+
+
+def _check_homes(scenario: Scenario, inventory: Inventory, job: CommandJob) -> None:
+    """Every data set lives in a known datastore; the file that says otherwise is named."""
+    for asset in scenario.data.values():
+        try:
+            data_location(asset, job, inventory)
+        except InputError as error:
+            raise InputError(error.message, error.hint, scenario.path if asset.uri else job.path) from error
 
 
 def _check_sites(scenario: Scenario, inventory: Inventory) -> None:

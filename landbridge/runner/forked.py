@@ -104,7 +104,7 @@ def _detach(server_pid: int, name: str) -> None:
 
 def _leave_the_server() -> None:
     """Close our ends of its pipes: a server ends when the last process that holds one is gone, so our owner must be the last."""
-    server: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    server: Any = forkserver._forkserver
     tracker: Any = resource_tracker._resource_tracker
     for held in (server._forkserver_alive_fd, tracker._fd):
         if held is not None:

@@ -65,7 +65,7 @@ class Child:
     def _read_code(self) -> None:
         asyncio.get_running_loop().remove_reader(self._status)
         try:
-            self.code = forkserver.read_signed(self._status)  # type: ignore[attr-defined]
+            self.code = forkserver.read_signed(self._status)
         except EOFError:  # the fork server was killed, and its children by the kernel with it
             self.code = -signal.SIGKILL
         os.close(self._status)
@@ -81,7 +81,7 @@ class Forks:
     """A fork server and its children. All methods belong to one event loop."""
 
     def __init__(self) -> None:
-        self._server: Any = forkserver.ForkServer()  # type: ignore[attr-defined]
+        self._server: Any = forkserver.ForkServer()
         self._preload: tuple[str, ...] = ()
 
     async def start(self, preload: Sequence[str]) -> None:
@@ -131,8 +131,8 @@ class Forks:
             pid = await asyncio.wait_for(_read_number(status), wait_seconds)
             order = Order(order.target, order.payload, order.log_path, order.name, self._server._forkserver_pid)
             with open(data, "wb", closefd=False) as pipe:
-                reduction.dump(_preparation(order.name), pipe)  # type: ignore[attr-defined]
-                reduction.dump(order, pipe)  # type: ignore[attr-defined]
+                reduction.dump(_preparation(order.name), pipe)
+                reduction.dump(order, pipe)
         except (OSError, EOFError, TimeoutError) as error:
             os.close(status)
             raise TargetUnavailableError(
@@ -158,13 +158,13 @@ def _preparation(name: str) -> dict[str, Any]:
 async def _read_number(status: int) -> int:
     """The next number that the fork server writes, without blocking the loop until it comes."""
     loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    loop.add_reader(status, lambda: readable.done() or readable.set_result(None))
+    readable = asyncio.Event()
+    loop.add_reader(status, readable.set)
     try:
-        await readable
+        await readable.wait()
     finally:
         loop.remove_reader(status)
-    number: int = forkserver.read_signed(status)  # type: ignore[attr-defined]
+    number: int = forkserver.read_signed(status)
     return number
 
 

@@ -169,7 +169,7 @@ class Front:
                 await asyncio.wait_for(self._free.acquire(), self._wait)
             else:
                 await self._free.acquire()
-        except asyncio.TimeoutError:
+        except asyncio.TimeoutError:  # noqa: UP041  # not the same before 3.11
             await _answer(send, 429, f"No free place within {self._wait:g} s.")
             return
         try:
@@ -186,7 +186,7 @@ class Front:
 
         try:
             await asyncio.wait_for(self._app(scope, receive, noting), self._timeout)
-        except asyncio.TimeoutError:
+        except asyncio.TimeoutError:  # noqa: UP041  # not the same before 3.11
             if not began:
                 await _answer(send, 504, f"No prediction within {self._timeout:g} s.")
 
@@ -216,7 +216,7 @@ def _serve_script(order: dict[str, Json]) -> None:
     )
     os.chdir(scoring["folder"])
     sys.path.insert(0, scoring["folder"])
-    base: Any = importlib.import_module("gunicorn.app.base").BaseApplication  # type: ignore[attr-defined]
+    base: Any = importlib.import_module("gunicorn.app.base").BaseApplication
     importlib.import_module("azureml_inference_server_http")
     settings = {
         "bind": f"unix:{order['socket']}",

@@ -90,7 +90,6 @@ def free_ports(inventory: str) -> str:
         'registry: {driver: mlflow, uri: "http://127.0.0.1:5510"}', "registry: {driver: mlflow, port: 0}"
     )
     text = re.sub(r"port: \d+", "port: 0", text)
-    text = re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1", text)
     return re.sub(r"^\$schema:.*\n", "", text, flags=re.MULTILINE)
 
 

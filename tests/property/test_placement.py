@@ -164,7 +164,9 @@ def test_the_chosen_target_breaks_no_rule(request_: PlacementRequest, views: lis
             assert Role.TRAIN in view.target.roles
             assert all(placement_allowed(item.asset, ruling.site, view.site_kind) for item in request_.data)
             assert view.capacity.reachable
-            assert not (view.target.drained or view.avoided or view.refused_fields)
+            assert not view.target.drained
+            assert not view.avoided
+            assert not view.refused_fields
             limit = request_.policy.max_cost_per_hour
             assert limit is None or view.target.cost_per_hour <= limit
             need = request_.requirements.resources

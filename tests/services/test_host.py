@@ -146,6 +146,14 @@ class TestControl:
         with pytest.raises(InputError):
             host.client.query("no-such-question")
 
+    def test_a_query_is_answered_by_the_host(self, host: RunningHost) -> None:
+        answer: Any = host.client.query("targets")
+        assert [target["name"] for target in answer["targets"]] == ["cloud-cpu"]
+
+    def test_a_query_with_a_wrong_parameter_is_refused(self, host: RunningHost) -> None:
+        with pytest.raises(InputError, match="colour"):
+            host.client.query("targets", colour="blue")
+
     def test_a_home_without_a_host_says_how_to_start_one(self, tmp_path: Path) -> None:
         with pytest.raises(TargetUnavailableError, match="landbridge up"):
             Client(tmp_path).health()

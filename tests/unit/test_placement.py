@@ -81,7 +81,7 @@ REFUSALS = [
         SMALL,
         full(RACK),
         "rack is busy: needs 1 CPU and 1 GiB memory, and node n1 has 0.5 CPUs and 1 GiB memory free",
-        "Wait until 0.5 CPUs more is free on node n1 of rack.",
+        "Wait until node n1 of rack has 0.5 CPUs more free.",
     ),
     (
         Rule.CAPABILITY,

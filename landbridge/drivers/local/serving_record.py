@@ -1,7 +1,6 @@
 """What a serving agent keeps on disk: the wanted colours and traffic, its port, and the processes it started."""
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -100,7 +99,7 @@ def write_whole(path: Path, content: Mapping[str, Any]) -> None:
     """Replace the file by a rename, which is also what Envoy watches for."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     draft.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(draft, path)
+    draft.replace(path)
 
 
 def _colours(endpoint: Endpoint) -> dict[str, Json]:

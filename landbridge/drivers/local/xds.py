@@ -96,11 +96,11 @@ def _endpoint_routes(routed: Routed) -> Sequence[Json]:
         _to(routed, {"prefix": prefix, "headers": [_header(colour)]}, {"cluster": cluster})
         for colour, cluster in routed.clusters.items()
     ]
-    weighted = [
+    weighted: list[Json] = [
         {"name": routed.clusters[colour], "weight": weight} for colour, weight in routed.weights.items() if weight > 0
     ]
     by_weight: Json = (
-        _to(routed, {"prefix": prefix}, {"weighted_clusters": {"clusters": list[Json](weighted)}})
+        _to(routed, {"prefix": prefix}, {"weighted_clusters": {"clusters": weighted}})
         if weighted
         else _fixed({"prefix": prefix}, 503, idle)
     )

@@ -10,6 +10,7 @@
           detail: ""
           log: ["one line"]
           outputs: {model: {MLmodel: "text"}}   # output → file → content
+          metrics: {mae: 12.5}                  # logged where the memory registry's tracking run says
       refuses: {distribution: why}               # fields of a job that this target refuses
       unreachable: ""                            # why nobody can ask for its capacity
 
@@ -23,7 +24,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from landbridge.domain.requests import TrainingJob
 from landbridge.domain.values import JobPhase, JobRef, JobStatus, Json, Resources
 from landbridge.drivers.faults import translated
 from landbridge.drivers.memory.faults import FaultPlan
+from landbridge.drivers.memory.registry import METRICS_VARIABLE
 
 LEGAL_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 POLL_SECONDS = 0.05
@@ -54,11 +56,12 @@ class JobPlan:
     detail: str = ""
     log: tuple[str, ...] = ()
     outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A submitted job and, when somebody cancelled it, since when (Unix time, s)."""
+    """A submitted job and, when somebody cancelled it, since when (Unix time, s). `metrics_file`: "" = it logs none."""
 
     submitted_at: float
     timeout_seconds: float
@@ -66,6 +69,7 @@ class JobRecord:
     resources: Resources
     plan: JobPlan
     cancelled_at: float | None = None
+    metrics_file: str = ""
 
 
 class MemoryTraining:
@@ -104,9 +108,9 @@ class MemoryTraining:
             self.faults.meet("submit")
             path = self._path(job.name)
             if not path.exists():
-                outputs = tuple(job.job.outputs)
+                outputs, logged_to = tuple(job.job.outputs), job.environment_variables.get(METRICS_VARIABLE, "")
                 record = JobRecord(time.time(), job.timeout_seconds, outputs, job.resources, self._plan(job.name))
-                _write(path, record, replace=False)
+                _write(path, replace(record, metrics_file=logged_to), overwrite=False)
         return JobRef(self._target.name, job.name)
 
     def observe(self, ref: JobRef) -> JobStatus:
@@ -127,8 +131,7 @@ class MemoryTraining:
                 return
             record = self._read(ref.name)
             if not _status(record, self._root).phase.is_final:
-                values = {item.name: getattr(record, item.name) for item in fields(record)}
-                _write(path, JobRecord(**{**values, "cancelled_at": time.time()}), replace=True)
+                _write(path, replace(record, cancelled_at=time.time()), overwrite=True)
 
     def logs(self, ref: JobRef, follow: bool) -> Iterator[str]:
         with translated(f"reading the log of job {ref.name!r} of target {self._target.name!r}"):
@@ -200,7 +203,9 @@ def _status(record: JobRecord, folder: Path) -> JobStatus:
 
 
 def _leave_outputs(record: JobRecord, folder: Path) -> None:
-    """Write the planned files; safe to repeat."""
+    """Write the planned files and metrics; safe to repeat."""
+    if record.metrics_file and record.plan.metrics:
+        Path(record.metrics_file).write_text(json.dumps(dict(record.plan.metrics)), encoding="utf-8")
     for name in record.outputs:
         (folder / name).mkdir(parents=True, exist_ok=True)
         for path, content in record.plan.outputs.get(name, {}).items():
@@ -209,8 +214,8 @@ def _leave_outputs(record: JobRecord, folder: Path) -> None:
             target.write_text(content, encoding="utf-8")
 
 
-def _write(path: Path, record: JobRecord, replace: bool) -> None:
-    """Make the record appear whole; without `replace` the first one stays."""
+def _write(path: Path, record: JobRecord, overwrite: bool) -> None:
+    """Make the record appear whole; without `overwrite` the first one stays."""
     values = {item.name: getattr(record, item.name) for item in fields(record)}
     for name in ("plan", "resources"):
         values[name] = {item.name: getattr(values[name], item.name) for item in fields(values[name])}
@@ -218,7 +223,7 @@ def _write(path: Path, record: JobRecord, replace: bool) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     draft.write_text(json.dumps(values), encoding="utf-8")
     try:
-        (os.replace if replace else os.link)(draft, path)
+        (os.replace if overwrite else os.link)(draft, path)
     except FileExistsError:
         pass  # another process submitted it first
     finally:

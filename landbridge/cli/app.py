@@ -1,0 +1,62 @@
+"""All commands, in the order of `--help`. A command's work is imported when it is called."""
+
+from typing import Annotated
+
+import typer
+
+from landbridge.cli import diagnosis, files, logs, plans, reasons, runs, services, state, targets
+
+HELP = """Carry machine-learning models across the border between cloud and on-premises.
+
+A scenario file says where the data may be, what to train, when a model is good enough and where it serves. An inventory
+file says what sites and targets there are. Start with: landbridge new my-model --pattern hybrid_train_deploy
+"""
+EPILOG = (
+    "Exit codes: 0 done, 1 failed, 2 wrong file or argument, 3 refused by the plan, 4 job failed, 5 refused by the gate, "
+    "6 rolled back, 7 not found, 69 does not answer, 75 busy, 130 interrupted; all in docs/reference/cli.md."
+)
+
+app = typer.Typer(
+    name="landbridge",
+    help=HELP,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: rich would cost half of it
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 110},
+)
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=lambda wanted: _version(wanted), is_eager=True
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the trace of an error. May stand anywhere in a command.")
+    ] = False,
+) -> None:
+    del version, debug  # the one has ended the command, the other is heeded by `main`
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"landbridge {version('landbridge')}")
+        raise typer.Exit
+
+
+for command in (files.new, files.validate, plans.plan, runs.run, state.status):
+    app.command()(command)
+app.add_typer(targets.app, name="targets")
+app.command()(state.releases)
+app.command()(reasons.why)
+app.command("why-not")(plans.why_not)
+for command in (runs.rollback, logs.logs, runs.retrain, runs.replicate, runs.reconcile, runs.stop):
+    app.command()(command)
+for command in (services.up, services.down, diagnosis.doctor):
+    app.command()(command)

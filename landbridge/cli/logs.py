@@ -1,0 +1,35 @@
+"""`logs`: of a training job, of a run, of a service."""
+
+from typing import Annotated
+
+import typer
+
+from landbridge.cli.options import InventoryOption
+
+
+def logs(
+    scenario: Annotated[
+        str, typer.Argument(metavar="[SCENARIO]", help="A scenario file, or the name of a scenario that was run here.")
+    ] = "",
+    inventory: InventoryOption = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job or run ends.")] = False,
+    attempt: Annotated[int, typer.Option("--attempt", min=0, help="Which try at the job; 0 = the last.")] = 0,
+    run: Annotated[bool, typer.Option("--run", help="The steps and the log of the last flow run instead.")] = False,
+    service: Annotated[
+        str, typer.Option("--service", metavar="NAME", help="The log of a service instead: prefect, mlflow, up.")
+    ] = "",
+) -> None:
+    """Print the log of a scenario's last training job, of its last run, or of a service."""
+    from landbridge.cli.log_sources import job_lines, run_lines, service_lines
+    from landbridge.domain.errors import InputError
+
+    if bool(scenario) == bool(service):
+        raise InputError("Name a scenario, or a service with --service, and not both.", "See `landbridge logs --help`.")
+    if service:
+        lines = service_lines(service, follow)
+    elif run:
+        lines = run_lines(scenario, follow)
+    else:
+        lines = job_lines(scenario, inventory, attempt, follow)
+    for line in lines:
+        typer.echo(line)

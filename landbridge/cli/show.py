@@ -1,0 +1,89 @@
+"""What reaches the terminal: JSON or tables on standard output, everything else on standard error."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from landbridge.domain.values import Json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPE_WIDTH = 200  # no terminal to fit: wide enough for a URL beside a reason
+
+YES, NO = "yes", "no"
+
+
+def print_json(value: Json) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def say(text: str) -> None:
+    """One line for people that is no data."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def line(text: str = "") -> None:
+    """One line of the answer, never wrapped: it may be copied."""
+    sys.stdout.write(f"{text}\n")
+
+
+def heading(text: str) -> None:
+    line()
+    line(f"\033[1m{text}\033[0m" if _coloured() else text)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
+    """A table under its title; nothing when it has no rows."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    filled = [[Text(cell) for cell in row] for row in rows]
+    if not filled:
+        return
+    if title:
+        heading(title)
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in filled:
+        made.add_row(*row)
+    sys.stdout.flush()
+    console().print(made)
+
+
+def console() -> "Console":
+    """Standard output as rich's; a pipe has no width of its own."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(width=wide, highlight=False, markup=False, emoji=False)
+
+
+def size(count: Json) -> str:
+    """Bytes for people; "unknown" for None."""
+    if not isinstance(count, int):
+        return "unknown"
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB"
+
+
+def moment(at: Json) -> str:
+    """A Unix time as local time."""
+    from datetime import datetime
+
+    if not isinstance(at, int | float):
+        return ""
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _coloured() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

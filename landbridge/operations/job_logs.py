@@ -1,0 +1,38 @@
+"""The log of a scenario's training job, wherever it ran."""
+
+from collections.abc import Iterator
+
+from landbridge.domain.errors import CapabilityMissingError, NotFoundError
+from landbridge.domain.ledger import Entry, Kind
+from landbridge.domain.values import JobRef
+from landbridge.operations import connections
+from landbridge.operations.story import Request, load
+from landbridge.ports import CanStreamLogs
+
+
+def job_log(request: Request, attempt: int, follow: bool) -> tuple[JobRef, Iterator[str]]:
+    """The newest job of a scenario (or one attempt at its run), and its log line by line.
+
+    Raises:
+        NotFoundError: no such job.
+        CapabilityMissingError: its target cannot show logs.
+    """
+    scenario, inventory, _ = load(request)
+    ref = _find(scenario.name, connections.ledger(inventory.home).entries(Kind.JOB, scenario.name), attempt)
+    target = connections.training(inventory, ref.target)
+    if not isinstance(target, CanStreamLogs):
+        raise CapabilityMissingError(
+            f"Target {ref.target!r} cannot show the log of job {ref.name!r}.", "Look at it with the target's own tools."
+        )
+    return ref, target.logs(ref, follow)
+
+
+def _find(scenario: str, entries: tuple[Entry, ...], attempt: int) -> JobRef:
+    if not entries:
+        raise NotFoundError(f"No job was run for scenario {scenario!r}.", "Run it: `landbridge run`.")
+    newest = [entry for entry in entries if entry.run_key == entries[0].run_key]
+    for entry in newest:
+        if attempt in (0, entry.payload["attempt"]):
+            return JobRef(str(entry.payload["target"]), str(entry.payload["name"]))
+    tries = ", ".join(sorted({str(entry.payload["attempt"]) for entry in newest}))
+    raise NotFoundError(f"The last run of scenario {scenario!r} has no attempt {attempt}.", f"There are: {tries}.")
