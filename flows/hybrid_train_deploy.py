@@ -2,7 +2,7 @@
 
 from flows.pattern import story_flow
 from flows.release import release
-from landbridge.domain.errors import JobLostError, TransientError
+from landbridge.domain.errors import ConflictError, JobLostError, TransientError
 from landbridge.domain.ledger import Lease
 from landbridge.operations.reports import Report
 from landbridge.operations.story import Story
@@ -33,6 +33,8 @@ async def train_where_it_can(story: Story) -> TrainedJob:
         try:
             inputs = await stage_data(story, placement)
             return await train(story, await submit_training(story, placement, inputs))
+        except ConflictError:  # the data changed under the run: no other target mends that
+            raise
         except (JobLostError, TransientError) as error:
             avoided[str(placement.chosen)] = error.message
             emit("place", "info", f"{placement.chosen} is avoided: {error.message}")

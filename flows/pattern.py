@@ -20,7 +20,7 @@ from landbridge.domain.values import Json
 from landbridge.operations import adopting, connections, leasing
 from landbridge.operations.reports import Report, serving_now
 from landbridge.operations.story import Request, Story
-from tasks.artifacts import publish_report
+from tasks.artifacts import publish_report, settle
 from tasks.opening import open_story
 from tasks.progress import emit, finish, recorded_in
 
@@ -56,7 +56,10 @@ def story_flow(steps: Steps) -> "Flow[..., Any]":
 async def carry_out(steps: Steps, request: Request) -> "State[Any]":
     """Open the story, hold its model's lease while `steps` run, and report; the state's name is the outcome."""
     with recorded_in(events_path(settings.home(), str(flow_run.id))):
-        return await _carry_out(steps, request)
+        try:
+            return await _carry_out(steps, request)
+        finally:
+            await settle()
 
 
 async def _carry_out(steps: Steps, request: Request) -> "State[Any]":
@@ -109,7 +112,7 @@ async def _complete(story: Story, report: Report, seconds: float) -> Report:
     whole = replace(
         report, scenario=story.scenario.name, run_key=story.run_key, seconds=round(seconds, 3), serving=serving
     )
-    await publish_report(whole)
+    publish_report(whole)
     return whole
 
 

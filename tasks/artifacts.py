@@ -1,8 +1,11 @@
 """What a run shows in Prefect's UI beside its states: the placement table, the metrics, where it serves."""
 
+import asyncio
+from collections.abc import Coroutine
 from dataclasses import asdict
 from typing import Any, cast
 
+from prefect import get_run_logger
 from prefect.artifacts import acreate_link_artifact, acreate_table_artifact
 
 from landbridge.domain.placement import Placement
@@ -34,17 +37,31 @@ def verdict_rows(judged: Judged) -> Rows:
     return [*metrics, *rules]
 
 
-async def publish_table(key: str, rows: Rows, description: str) -> None:
-    await cast(Any, acreate_table_artifact)(table=rows, key=key, description=description)
+_publishing: set["asyncio.Task[None]"] = set()
 
 
-async def publish_report(report: Report) -> None:
+def publish_table(key: str, rows: Rows, description: str) -> None:
+    """Send a table to Prefect while the run goes on; `settle` waits for it. Call it inside the task it belongs to."""
+    _send(cast(Any, acreate_table_artifact)(table=rows, key=key, description=description))
+
+
+def publish_report(report: Report) -> None:
     """Where it serves, and a link to each endpoint."""
-    rows = [asdict(serving) for serving in report.serving]
-    if rows:
-        await publish_table("serving", rows, report.text)
+    if report.serving:
+        publish_table("serving", [asdict(serving) for serving in report.serving], report.text)
     for serving in report.serving:
         if serving.url and serving.traffic:
-            await cast(Any, acreate_link_artifact)(
-                link=serving.url, key=f"endpoint-{serving.site}".lower(), description=serving.endpoint
-            )
+            key = f"endpoint-{serving.site}".lower()
+            _send(cast(Any, acreate_link_artifact)(link=serving.url, key=key, description=serving.endpoint))
+
+
+async def settle() -> None:
+    """Wait for what was sent. An artifact that cannot be stored is a line in the log: the run has done its work."""
+    for outcome in await asyncio.gather(*_publishing, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            get_run_logger().warning("an artifact was not stored: %s", outcome)
+    _publishing.clear()
+
+
+def _send(artifact: Coroutine[Any, Any, None]) -> None:
+    _publishing.add(asyncio.create_task(artifact))

@@ -49,7 +49,7 @@ def step(
                 raise
             emit(name, "done", summary(result))
             if table is not None:
-                await publish_table(name.replace("_", "-"), table(result), (function.__doc__ or "").strip())
+                publish_table(name.replace("_", "-"), table(result), (function.__doc__ or "").strip())
             return result
 
         made = task(

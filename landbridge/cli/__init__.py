@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app(args=[word for word in given if word != "--debug"], prog_name="landbridge")
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not reach the user as a trace
         if debug:
             _trace(error)
         return tell(error)

@@ -1,5 +1,6 @@
 """All commands, in the order of `--help`. A command's work is imported when it is called."""
 
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -27,13 +28,19 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"landbridge {version('landbridge')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", help="Show the version and exit.", callback=lambda wanted: _version(wanted), is_eager=True
-        ),
+        typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the trace of an error. May stand anywhere in a command.")
@@ -42,21 +49,14 @@ def _root(
     del version, debug  # the one has ended the command, the other is heeded by `main`
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
+COMMANDS: Sequence[Callable[..., None]] = (files.new, files.validate, plans.plan, runs.run, state.status)
+AFTER_TARGETS: Sequence[Callable[..., None]] = (
+    *(state.releases, reasons.why, plans.why_not, runs.rollback, logs.logs, runs.retrain, runs.replicate),
+    *(runs.reconcile, runs.stop, services.up, services.down, diagnosis.doctor),
+)
 
-        typer.echo(f"landbridge {version('landbridge')}")
-        raise typer.Exit
-
-
-for command in (files.new, files.validate, plans.plan, runs.run, state.status):
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(targets.app, name="targets")
-app.command()(state.releases)
-app.command()(reasons.why)
-app.command("why-not")(plans.why_not)
-for command in (runs.rollback, logs.logs, runs.retrain, runs.replicate, runs.reconcile, runs.stop):
-    app.command()(command)
-for command in (services.up, services.down, diagnosis.doctor):
+for command in AFTER_TARGETS:
     app.command()(command)

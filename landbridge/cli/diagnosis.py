@@ -8,8 +8,9 @@ UNWELL = 1
 
 
 def doctor(inventory: InventoryOption = "", output: OutputOption = Output.TABLE) -> None:
-    """Check Python, disk, ports, Envoy, services, registries, data stores, ledger, drivers and leftovers.
+    """Check the machine, the home, the inventory.
 
+    Python, disk, ports, Envoy, services, registries, data stores, ledger, drivers, targets and leftovers.
     Exit code 1 when a check fails.
     """
     from landbridge.cli import show

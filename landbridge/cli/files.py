@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
 
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the scenario, its model and its endpoint.")],
+    name: Annotated[str, typer.Argument(help="Name of the scenario, its model and its endpoint.")],
     pattern: Annotated[Pattern, typer.Option("--pattern", "-p", help="Which of the five hybrid patterns.")],
     directory: Annotated[
         str, typer.Option("--dir", metavar="FOLDER", help="Where to write; default: a new folder NAME.")
     ] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Write a commented scenario with its job, inventory and data preparation; it runs as it is."""
+    """Write a commented, valid scenario.
+
+    It comes with its job, an inventory and a script that prepares data, and runs as it is.
+    """
     from landbridge.cli import show
     from landbridge.domain.errors import InputError
     from landbridge.files.templates import new_scenario
@@ -43,11 +46,15 @@ def new(
 
 
 def validate(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A scenario, a command job or an inventory.")],
+    file: Annotated[str, typer.Argument(help="A scenario, a command job or an inventory.")],
     inventory: InventoryOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Check a scenario with its job and inventory, or one of these alone; name every fault with file and line."""
+    """Check the files and name every fault.
+
+    A scenario is checked together with its job and inventory; a job or an inventory may also be given alone. Every fault
+    is told with file and line. Exit code 2 when there is one.
+    """
     from landbridge.cli import show
     from landbridge.cli.checking import check
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from landbridge.cli import show
 from landbridge.cli.active import last_run
 from landbridge.cli.asking import ask, given_inventory, home, scenario_word
-from landbridge.client import Client, events_path, is_last
+from landbridge.client import Client, JsonObject, events_path, is_last
 from landbridge.domain.errors import NotFoundError
 from landbridge.domain.nearest import nearest
 from landbridge.host.record import services_folder
@@ -87,7 +87,7 @@ def _lines(path: Path) -> Iterator[str]:
             yield from (line.rstrip("\n") for line in file)
 
 
-def _written(events: Path) -> Iterator[dict[str, object]]:
+def _written(events: Path) -> Iterator[JsonObject]:
     for line in _lines(events):
         if line.endswith("}"):  # the last one may be half written
             yield json.loads(line)

@@ -7,7 +7,7 @@ import typer
 from landbridge.cli.options import InventoryOption
 
 
-def logs(
+def logs(  # noqa: PLR0913, PLR0917 - typer reads options from the signature
     scenario: Annotated[
         str, typer.Argument(metavar="[SCENARIO]", help="A scenario file, or the name of a scenario that was run here.")
     ] = "",
@@ -19,7 +19,10 @@ def logs(
         str, typer.Option("--service", metavar="NAME", help="The log of a service instead: prefect, mlflow, up.")
     ] = "",
 ) -> None:
-    """Print the log of a scenario's last training job, of its last run, or of a service."""
+    """Print the log of a job, a run or a service.
+
+    Of a scenario: its last training job, or with --run its last run.
+    """
     from landbridge.cli.log_sources import job_lines, run_lines, service_lines
     from landbridge.domain.errors import InputError
 

@@ -13,11 +13,9 @@ class Output(StrEnum):
     JSON = "json"
 
 
-ScenarioArgument = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of a scenario that was run here.")
-]
+ScenarioArgument = Annotated[str, typer.Argument(help="A scenario file, or the name of a scenario that was run here.")]
 SomeScenarioArgument = Annotated[
-    str, typer.Argument(metavar="[SCENARIO]", help="A scenario file, a scenario's name or its endpoint; all if absent.")
+    str, typer.Argument(help="A scenario file, a scenario's name or its endpoint; all if absent.")
 ]
 InventoryOption = Annotated[
     str,

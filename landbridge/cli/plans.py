@@ -15,9 +15,9 @@ def plan(
     set_: SetOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show everything a run would do, with the rule for each choice and movement. Changes nothing.
+    """Show all that a run would do.
 
-    Exit code 3 when the plan is refused.
+    With the rule for each choice and movement. Changes nothing. Exit code 3 when the plan is refused.
     """
     from landbridge.cli import show
     from landbridge.cli.asking import ask, given_inventory, inputs_of, scenario_word
@@ -35,11 +35,14 @@ def plan(
 
 def why_not(
     scenario: ScenarioArgument,
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="A target of the inventory.")],
+    target: Annotated[str, typer.Argument(help="A target of the inventory.")],
     inventory: InventoryOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Say what stands between a target and this scenario's job, and the smallest change that ends each refusal."""
+    """Say why a target may not train it.
+
+    Everything that stands in the way, each with the smallest change that ends it.
+    """
     from landbridge.cli import show
     from landbridge.cli.asking import ask, given_inventory, scenario_word
 

@@ -8,11 +8,14 @@ from landbridge.cli.options import Output, OutputOption
 
 
 def why(
-    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="An endpoint, or the scenario that owns it.")],
+    endpoint: Annotated[str, typer.Argument(help="An endpoint, or the scenario that owns it.")],
     site: Annotated[str, typer.Option("--site", metavar="SITE", help="Only what serves at this site.")] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Tell which data, code, environment, decision, gate, metrics and trigger led to what serves there now."""
+    """Tell why this model serves there.
+
+    Which data, code, environment, decision, gate, metrics and trigger led to it, what crossed a border, and its releases.
+    """
     from landbridge.cli import show
     from landbridge.cli.asking import ask, scenario_word
 

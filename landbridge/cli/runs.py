@@ -26,9 +26,10 @@ def run(
     detach: DetachOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Run a scenario to its end: train if something changed, register, deploy, promote. Resumes what was begun.
+    """Run a scenario to its end.
 
-    Starts the services if they are not up. Ctrl-C stops the run; running again resumes it.
+    Trains if something changed, registers, deploys, promotes; resumes what was begun. Starts the services if
+    they are not up. Ctrl-C stops the run; running again resumes it.
     """
     from landbridge.cli.asking import inputs_of, scenario_facts
     from landbridge.cli.follow import Wish, carry_out
@@ -40,7 +41,7 @@ def run(
     _end(carry_out(_order(facts, str(facts["pattern"]), parameters), Wish(again, detach, output is Output.JSON)))
 
 
-def retrain(
+def retrain(  # noqa: PLR0913, PLR0917 - typer reads options from the signature
     scenario: ScenarioArgument,
     inventory: InventoryOption = "",
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the model's lineage.")] = "",
@@ -52,7 +53,10 @@ def retrain(
     detach: DetachOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Train again although nothing changed, and redeploy if the gate lets the new model pass."""
+    """Train again although nothing changed.
+
+    The new model is deployed if the gate lets it pass.
+    """
     from landbridge.cli.asking import inputs_of, scenario_facts
     from landbridge.cli.follow import Wish, carry_out
 
@@ -72,7 +76,10 @@ def rollback(
     detach: DetachOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Put an earlier model version back to work on every site, without losing a request. Asks no gate."""
+    """Put an earlier model version back to work.
+
+    On every site, without losing a request. Asks no gate: you decide.
+    """
     from landbridge.cli.asking import scenario_facts
     from landbridge.cli.follow import Wish, carry_out
 
@@ -94,7 +101,10 @@ def replicate(
     detach: DetachOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Copy the scenario's data to other sites ahead of need, as far as its residency allows."""
+    """Copy data to other sites ahead of need.
+
+    As far as its residency allows. What is there already is not copied again.
+    """
     from landbridge.cli.asking import scenario_facts
     from landbridge.cli.follow import Wish, carry_out
 
@@ -111,7 +121,10 @@ def reconcile(
     detach: DetachOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Bring what serves to where registry and ledger say it should be; resume what was begun, end what nobody owns."""
+    """Put right what differs from the plan.
+
+    Brings what serves to where registry and ledger say it should be, resumes what was begun, ends what nobody owns.
+    """
     from landbridge.cli.asking import home_inventory, scenario_facts
     from landbridge.cli.follow import Wish, carry_out
 
@@ -123,7 +136,10 @@ def reconcile(
 
 
 def stop(scenario: ScenarioArgument, output: OutputOption = Output.TABLE) -> None:
-    """Stop the run of a scenario that is going, whoever started it. Running the scenario again resumes it."""
+    """Stop the run of a scenario.
+
+    Whoever started it. Running the scenario again resumes it.
+    """
     from landbridge.cli import show
     from landbridge.cli.active import stop_runs
 

@@ -18,7 +18,10 @@ def up(
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay in this terminal; for a supervisor.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Start the services of this home (Prefect, registries, serving, flow host) and return when they are ready."""
+    """Start the services of this home.
+
+    Prefect, the registries, serving and the flow host. Returns when they are ready.
+    """
     from landbridge.cli import show
     from landbridge.cli.asking import home, home_inventory
     from landbridge.cli.follow import ensure_up
@@ -48,7 +51,10 @@ def down(
     jobs: Annotated[bool, typer.Option("--jobs", help="Cancel training jobs of this machine, too.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Stop the services of this home and everything they started. Training jobs go on unless --jobs is given."""
+    """Stop the services of this home.
+
+    And everything they started, also what a killed host left. Training jobs go on unless --jobs is given.
+    """
     from landbridge.cli import show
     from landbridge.cli.asking import home
     from landbridge.client import Client

@@ -9,7 +9,11 @@ from landbridge.cli.options import Output, OutputOption, SomeScenarioArgument
 
 
 def status(scenario: SomeScenarioArgument = "", output: OutputOption = Output.TABLE) -> None:
-    """Show the services, what serves where with its traffic and requests, active runs and what operators said."""
+    """Show services, what serves, active runs.
+
+    For each scenario: what serves where with its traffic and requests, and its last release; and what operators said of
+    targets.
+    """
     from landbridge.cli import show
     from landbridge.cli.active import active_runs
     from landbridge.cli.asking import ask, scenario_word
@@ -33,7 +37,10 @@ def releases(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many, the newest first.")] = 20,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List the releases, the newest first: which version went where, how it ended and why."""
+    """List the releases, the newest first.
+
+    Which version went where, what started it, how it ended and why.
+    """
     from landbridge.cli import show
     from landbridge.cli.asking import ask, scenario_word
     from landbridge.cli.rows import rows_of

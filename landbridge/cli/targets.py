@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from landbridge.operations.stock import Said
 
 app = typer.Typer(
-    help="List the targets of the inventory, or (targets set) say how one is.",
     invoke_without_command=True,
     rich_markup_mode=None,
 )
@@ -19,7 +18,10 @@ app = typer.Typer(
 
 @app.callback()
 def list_targets(context: typer.Context, inventory: InventoryOption = "", output: OutputOption = Output.TABLE) -> None:
-    """List the targets of the inventory: site, roles, what is free, instance types, cost and state."""
+    """List the targets of the inventory.
+
+    With site, driver, roles, what is free, instance types, cost per hour and state.
+    """
     if context.invoked_subcommand:
         return
     from landbridge.cli import show
@@ -46,9 +48,9 @@ def list_targets(context: typer.Context, inventory: InventoryOption = "", output
 
 
 @app.command("set")
-def set_state(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="A target of the inventory.")],
-    reason: Annotated[str, typer.Argument(metavar="[REASON]", help="Why; plans repeat it.")] = "",
+def set_state(  # noqa: PLR0913, PLR0917 - typer reads options from the signature
+    target: Annotated[str, typer.Argument(help="A target of the inventory.")],
+    reason: Annotated[str, typer.Argument(help="Why; plans repeat it.")] = "",
     drain: Annotated[bool | None, typer.Option("--drain/--undrain", help="Nothing new may start there.")] = None,
     maintenance: Annotated[
         bool | None, typer.Option("--maintenance/--no-maintenance", help="In maintenance from now on.")
@@ -62,7 +64,10 @@ def set_state(
     inventory: InventoryOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Say how a target is; the next plan heeds it, and comes back when it is taken back."""
+    """Say how a target is.
+
+    The next plan heeds it, and comes back to the target when it is taken back. Kept in the ledger.
+    """
     from landbridge.cli import show
     from landbridge.cli.asking import home, home_inventory
     from landbridge.domain.errors import InputError

@@ -44,7 +44,7 @@ def must_be_private(site: Site, pattern: Pattern | None) -> bool:
 def judge_network(
     site: Site,
     resolved: Mapping[str, tuple[str, ...]],
-    reachable_public: tuple[str, ...],
+    reachable_public: tuple[str, ...] | None,
     proxy_reachable: bool | None,
     pattern: Pattern | None = None,
 ) -> tuple[Check, ...]:
@@ -52,7 +52,7 @@ def judge_network(
 
     Args:
         resolved: endpoint's name → the addresses it resolves to or listens on; empty = did not resolve.
-        reachable_public: public hosts that answered directly, around the proxy.
+        reachable_public: public hosts that answered directly, around the proxy; None = nobody tried from inside the site.
         proxy_reachable: None = not tried.
         pattern: the scenario's; private_aks and onprem_lifecycle are stricter.
 
@@ -97,8 +97,10 @@ def _endpoint(site: Site, name: str, addresses: tuple[str, ...]) -> Check:
     return Check(title, True, f"{host} has private addresses only: {', '.join(addresses)}")
 
 
-def _no_way_out(site: Site, reachable_public: tuple[str, ...]) -> Check:
+def _no_way_out(site: Site, reachable_public: tuple[str, ...] | None) -> Check:
     title = f"{site.name}: no public egress"
+    if reachable_public is None:
+        return Check(title, True, "not tried from inside the site; what this run uses there has private addresses, as above")
     if not reachable_public:
         return Check(title, True, "no public host can be reached directly")
     way = f"let only the proxy {site.network.proxy} through" if site.network.proxy else "close the way out"

@@ -13,7 +13,7 @@ from landbridge.domain import errors
 from landbridge.domain.errors import LandbridgeError, TransientError
 
 REGENERATE = "python -m landbridge.files.errors_page docs/errors.md"
-BUG_EXIT_CODE = 70
+BUG, SYSTEM, INTERRUPTED = 70, 74, 130  # of `landbridge.cli`, which stands above; a test compares
 
 _HEAD = f"""# Errors and exit codes
 
@@ -23,13 +23,23 @@ Every error says what failed and which object, and ends with `To fix:` and one s
 at fault, the file and the line come first. A user's mistake never shows a Python traceback.
 
 There are two families. A **transient** error may heal by itself: each step of a run tries again up to three times, with
-growing pauses. A **permanent** error is never tried again. With `--output json` a command prints the error as JSON with
-the keys `error`, `message`, `hint`, `where` and `exit_code`.
+growing pauses. A **permanent** error is never tried again.
+
+Errors go to standard error, as text. With `--output json` the report of a run that ended badly is still printed on
+standard output; its key `error` holds `error` (the class), `message`, `hint`, `where` and `exit_code`.
 """
 
 _TAIL = f"""
-Exit code 0 means that the command did what was asked. Exit code {BUG_EXIT_CODE} is a fault of landbridge itself: please
-report it with the log that it names.
+## Other exit codes
+
+| exit code | meaning |
+|---|---|
+| 0 | the command did what was asked |
+| 1 | also: `landbridge doctor` found something wrong |
+| 2 | also: the command line itself is wrong |
+| {BUG} | a fault of landbridge: report it with what `--debug` shows |
+| {SYSTEM} | the operating system refused something: a disk, a right, a socket |
+| {INTERRUPTED} | interrupted with Ctrl-C |
 """
 
 

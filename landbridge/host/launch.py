@@ -17,7 +17,7 @@ from landbridge.host.record import FAILED, STARTING, UP, read_record, services_f
 WAIT_SECONDS = 120.0
 
 # By `-c`, not `-m`: the children of a fork server import the `__main__` of their parent again; here there is none.
-_START = "import sys; from landbridge.host.up import main; sys.exit(main(sys.argv[1], sys.argv[2]))"
+_START = "import sys; from landbridge.host.up import main_in_background as main; main(sys.argv[1], sys.argv[2])"
 
 
 def start_background(

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from landbridge.domain.errors import GateError, JobFailedError
+from landbridge.domain.errors import GateError, InputError, JobFailedError
 from landbridge.domain.gate import Verdict, VerdictOutcome, judge
 from landbridge.domain.ledger import Entry, Kind, Lease
 from landbridge.domain.lineage import RUN_KEY, lineage_tags
+from landbridge.domain.nearest import nearest
 from landbridge.domain.plan import Movement, MovementKind
 from landbridge.domain.requests import Candidate
 from landbridge.domain.residency import exportable_metrics, must_strip
@@ -24,6 +25,7 @@ from landbridge.operations.training import TrainedJob, lineage_of
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+ALL_METRICS = "all"  # no data is bound: the job logs into the registry itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def register(story: Story, judged: Judged, lease: Lease) -> ModelVersion:
     evaluated = judged.evaluated
     home, site = connections.site_of(story.inventory, evaluated.trained.attempt.target).name, registry_site(story)
     connections.ledger(story.inventory.home).check(lease)
-    metrics = exported_metrics(story, evaluated.metrics)
+    metrics = exported_metrics(story, home, evaluated.metrics)
     lineage = replace(
         lineage_of(story, evaluated.trained.attempt.target),
         token=lease.token,
@@ -133,30 +135,45 @@ def register(story: Story, judged: Judged, lease: Lease) -> ModelVersion:
         registry = connections.registry(story.inventory, site)
         version = registry.register(candidate)
     registry.set_alias(version.model, CHALLENGER, version.version)
-    for movement in registration_movements(story, home, tuple(metrics)):
+    for movement in registration_movements(story, home):
         size = None if movement.kind is MovementKind.METRICS else _size(evaluated.folder)
         movements.record(story, replace(movement, digest=version.digest if size else "", size_bytes=size))
     _record_version(story, version, site)
     return version
 
 
-def registration_movements(story: Story, home: str, metrics: tuple[str, ...]) -> tuple[Movement, ...]:
-    """What crosses when a model trained at `home` is registered: the model, and one movement per metric name."""
+def registration_movements(story: Story, home: str) -> tuple[Movement, ...]:
+    """What crosses when a model trained at `home` is registered: the model, and the metrics: by name where data is bound."""
     site = registry_site(story)
     if home == site:
         return ()
     model = movements.planned(story, MovementKind.MODEL, story.scenario.model.name, home, site)
-    named = [movements.planned(story, MovementKind.METRICS, name, home, site) for name in sorted(metrics)]
-    return (model, *named)
+    names = sorted(story.scenario.exports.metrics) if _is_bound(story, home) else [ALL_METRICS]
+    return (model, *(movements.planned(story, MovementKind.METRICS, name, home, site) for name in names))
 
 
-def exported_metrics(story: Story, metrics: Mapping[str, float]) -> Mapping[str, float]:
-    """Those metrics that may be in the model's registry: all, unless resident data may not be there."""
-    site, homes = registry_site(story), {item.site for item in story.data.values()}
-    allowed = set(metrics)
-    for home in homes:
-        allowed &= set(exportable_metrics(metrics, story.homed, story.border(home, site)))
-    return {name: value for name, value in metrics.items() if name in allowed}
+def exported_metrics(story: Story, home: str, metrics: Mapping[str, float]) -> Mapping[str, float]:
+    """Those metrics of a job at `home` that may be in the model's registry: all, unless resident data may not be there.
+
+    Raises:
+        InputError: the scenario exports a metric that the job did not log.
+    """
+    if not _is_bound(story, home):
+        return metrics
+    absent = next((name for name in story.scenario.exports.metrics if name not in metrics), None)
+    if absent is not None:
+        raise InputError(
+            f"exports.metrics names {absent!r}{nearest(absent, metrics)}, which the job did not log.",
+            "Log it in the job (mlflow.log_metric), or take it out of exports.metrics.",
+            story.scenario.path,
+        )
+    allowed = exportable_metrics(metrics, story.homed, story.border(home, registry_site(story)))
+    return {name: metrics[name] for name in allowed}
+
+
+def _is_bound(story: Story, home: str) -> bool:
+    """Whether resident data may not be where the registry is: then only named metrics and a stripped model go there."""
+    return must_strip(story.homed, story.border(home, registry_site(story)))
 
 
 @contextmanager

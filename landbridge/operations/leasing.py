@@ -14,6 +14,7 @@ from landbridge.operations.story import Story
 TTL_SECONDS = 30.0  # a run on another machine that dies holds up its successor this long
 WAIT_SECONDS = 120.0  # a release takes seconds; whoever waits longer is told
 POLL_SECONDS = 0.25
+CLOCK_SECONDS = 1.0  # a start time is counted from the boot, whose time of day moves a little when the clock is set
 
 
 def holder_name() -> str:
@@ -60,6 +61,7 @@ def is_gone(holder: str) -> bool:
         return False
     try:
         process = psutil.Process(int(pid))
-        return f"{process.create_time():.2f}" != started or process.status() == psutil.STATUS_ZOMBIE
+        other = abs(process.create_time() - float(started)) > CLOCK_SECONDS
+        return other or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True

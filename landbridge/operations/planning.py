@@ -21,7 +21,7 @@ from landbridge.operations.candidates import registration_movements
 from landbridge.operations.sites import find_environment, registry_site, serving_sites, serving_target_name
 from landbridge.operations.staging import data_movement
 from landbridge.operations.story import Story, timeout_seconds
-from landbridge.operations.training import open_attempt
+from landbridge.operations.training import leave, open_attempt
 
 
 def make_plan(story: Story) -> Plan:
@@ -68,10 +68,10 @@ def last_parts(story: Story) -> RunParts | None:
 
 
 def find_place(story: Story, avoided: Mapping[str, str]) -> Placement:
-    """Choose the target; a job that was begun stays where it is."""
+    """Choose the target; a job that was begun stays where it is, unless that target is to be avoided."""
     placement = place(placement_request(story), probing.views(story, avoided), datetime.now(UTC))
     begun = open_attempt(story)
-    if begun is None or begun.target == placement.chosen or begun.target not in story.inventory.targets:
+    if begun is None or begun.target in {placement.chosen, *avoided} or begun.target not in story.inventory.targets:
         return placement
     rulings = tuple(_as_begun(ruling, begun.target, begun.name) for ruling in placement.rulings)
     return replace(placement, chosen=begun.target, rulings=rulings)
@@ -94,6 +94,7 @@ def require_place(story: Story, avoided: Mapping[str, str]) -> Placement:
             hints[0] if hints else "Add a training target to the inventory.",
             story.scenario.path,
         )
+    leave(story, avoided)
     return placement
 
 
@@ -129,10 +130,7 @@ def planned_movements(story: Story, placement: Placement) -> tuple[Movement, ...
     if placement.chosen is not None:
         site = connections.site_of(story.inventory, placement.chosen).name
         found += [data_movement(story, item, site) for item in story.data.values() if item.site != site]
-        metrics = (
-            story.scenario.exports.metrics if story.scenario.exports.metrics else wanted_metrics(story.scenario.gate)
-        )
-        found += registration_movements(story, site, metrics)
+        found += registration_movements(story, site)
     home = registry_site(story)
     model = story.scenario.model.name
     found += [
@@ -148,8 +146,9 @@ def require_plan(story: Story) -> Plan:
         RefusedError: with every refusal. Nothing was changed.
     """
     plan = make_plan(story)
-    payload = {**asdict(plan), "data": dict(story.parts.data), "trigger": story.request.trigger}
-    entry = Entry(Kind.PLAN, story.scenario.name, story.run_key, "plan", time.time(), payload)
+    now = time.time()  # in the payload too: data that comes back is planned again, and the newest plan says what was seen
+    payload = {**asdict(plan), "data": dict(story.parts.data), "trigger": story.request.trigger, "at": now}
+    entry = Entry(Kind.PLAN, story.scenario.name, story.run_key, "plan", now, payload)
     connections.ledger(story.inventory.home).record(entry)
     if plan.refusals and plan.placement.chosen is not None:
         raise refusal_of(story, plan)
@@ -160,9 +159,13 @@ def refusal_of(story: Story, plan: Plan) -> RefusedError:
     """The plan's refusals as one error, of the class of the first."""
     from landbridge.domain.errors import CapabilityMissingError, NetworkError, ResidencyError
 
-    kinds: dict[str, type[RefusedError]] = {"movement": ResidencyError, "check": NetworkError}
-    first = plan.refusals[0].split(" ", 1)[0]
-    kind = kinds.get(first, CapabilityMissingError)
+    kinds: dict[str, type[RefusedError]] = {
+        "movement ": ResidencyError,
+        "check residency": ResidencyError,
+        "check ": NetworkError,
+    }
+    first = plan.refusals[0]
+    kind = next((kinds[start] for start in kinds if first.startswith(start)), CapabilityMissingError)
     hints = [check.hint for check in plan.checks if not check.passed and check.hint]
     hints += [finding.hint for finding in plan.findings if finding.kind is FindingKind.REFUSED and finding.hint]
     hint = hints[0] if hints else "See `landbridge plan` for every step and rule."

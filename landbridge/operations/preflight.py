@@ -83,12 +83,12 @@ def _touched(story: Story) -> tuple[str, ...]:
 def _judge(story: Story, site: Site) -> tuple[Check, ...]:
     proxy = _proxy_answers(site.network.proxy) if site.network.proxy else None
     if not must_be_private(site, story.scenario.pattern):
-        return judge_network(site, {}, (), proxy, story.scenario.pattern)
+        return judge_network(site, {}, None, proxy, story.scenario.pattern)
     hosts = used_hosts(story, site)
     addresses = resolve(hosts.values())
     resolved = {name: addresses[host] for name, host in hosts.items()}
     seen = replace(site, network=replace(site.network, endpoints=hosts))
-    return judge_network(seen, resolved, (), proxy, story.scenario.pattern)
+    return judge_network(seen, resolved, None, proxy, story.scenario.pattern)
 
 
 def _addresses(host: str) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def _addresses(host: str) -> tuple[str, ...]:
         pass
     try:
         found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
-    except OSError:
+    except (OSError, UnicodeError):  # the latter: no host can be called so
         return ()
     return tuple(dict.fromkeys(str(item[4][0]) for item in found))
 
@@ -106,7 +106,8 @@ def _addresses(host: str) -> tuple[str, ...]:
 def _proxy_answers(proxy: str) -> bool:
     parts = urlsplit(proxy if "://" in proxy else f"//{proxy}")
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or 3128), CONNECT_SECONDS):
+        address = (parts.hostname or "", parts.port or 3128)
+        with socket.create_connection(address, CONNECT_SECONDS):
             return True
-    except OSError:
+    except (OSError, ValueError):  # the latter: the port is no number
         return False

@@ -39,6 +39,9 @@ def todo(story: Story, scenario: Adopted) -> Todo | None:
         "inventory": scenario.inventory,
         "trigger": "reconcile",
     }
+    newest = next(iter(_releases(story)), None)
+    if newest is not None and newest.outcome is Outcome.RUNNING:
+        return _resumed(story, scenario, newest, parameters)
     unfinished = _unfinished(story)
     if unfinished:
         return Todo(scenario.pattern, unfinished, parameters)
@@ -55,23 +58,41 @@ def clean(story: Story) -> Cleaned:
     return Cleaned((*_end_jobs(story), *_end_colours(story)))
 
 
+def _resumed(story: Story, scenario: Adopted, newest: Release, parameters: dict[str, Json]) -> Todo:
+    """Go on with a release that was begun: by the pattern's flow if it is of today's run, else with that very version."""
+    why = f"release {newest.key} was begun and not ended"
+    asked = newest.trigger in {"rollback", "model-version"}
+    if newest.run_key == story.run_key and not asked:
+        return Todo(scenario.pattern, why, parameters)
+    trigger = newest.trigger if asked else "reconcile"
+    return Todo("redeploy", why, {**parameters, "version": newest.version, "trigger": trigger})
+
+
 def _unfinished(story: Story) -> str:
-    """Why the pattern's flow must go on, or "". A release goes on only for the version of this very run key."""
+    """Why the pattern's flow must go on, or ""."""
     attempt = training.open_attempt(story)
-    newest = next(iter(_releases(story)), None)
-    if newest is not None and newest.outcome is Outcome.RUNNING:
-        return f"release {newest.key} was begun and not ended"
     if attempt is None:
-        return ""
+        return _planned_only(story)
     if not attempt.outcome:
         return f"job {attempt.name} was begun and not ended"
-    judged = connections.ledger(story.inventory.home).entries(kind=Kind.VERDICT, run_key=story.run_key)
+    book = connections.ledger(story.inventory.home)
+    verdicts = book.entries(kind=Kind.VERDICT, scenario=story.scenario.name, run_key=story.run_key)
+    judged = [entry for entry in verdicts if entry.key == f"run-{story.run_key}"]
     version = versions.of_story(story)
     if not judged or (version is None and _passed(judged[0])):
         return f"job {attempt.name} succeeded and its model was not registered"
     if version is not None and not any(release.version == version.version for release in _releases(story)):
         return f"version {version.version} was registered and never released"
     return ""
+
+
+def _planned_only(story: Story) -> str:
+    """Why a run that was planned, not refused, and never came to submit its job must go on, or ""."""
+    book = connections.ledger(story.inventory.home)
+    plan = next(iter(book.entries(kind=Kind.PLAN, scenario=story.scenario.name, limit=1)), None)
+    if plan is None or plan.run_key != story.run_key or plan.payload.get("refusals") or training.attempts(story):
+        return ""
+    return f"run {story.run_key} was planned and its job was not begun"
 
 
 def _passed(entry: Entry) -> bool:
@@ -83,9 +104,10 @@ def _releases(story: Story) -> tuple[Release, ...]:
 
 
 def _end_jobs(story: Story) -> list[str]:
-    """Jobs of this scenario that run for a run key that is not today's, or that the ledger never heard of."""
+    """Jobs of this scenario that still run though no run waits for them: of data or code of the past, or given up."""
     book = connections.ledger(story.inventory.home)
-    current = {attempt.name for attempt in training.attempts(story)}
+    attempt = training.open_attempt(story)
+    current = {attempt.name} if attempt else set()
     known = {str(entry.payload["name"]) for entry in book.entries(kind=Kind.JOB, scenario=story.scenario.name)}
     ended: list[str] = []
     for name, target in _listing(story.inventory):
@@ -93,7 +115,7 @@ def _end_jobs(story: Story) -> list[str]:
             mine = ref.name in known and ref.name not in current
             if mine and not connections.training(story.inventory, name).observe(ref).phase.is_final:
                 connections.training(story.inventory, name).cancel(ref)
-                ended.append(f"job {ref.name} on {name} was for data or code of the past")
+                ended.append(f"job {ref.name} on {name} was for data or code of the past, or was given up")
     return ended
 
 

@@ -53,9 +53,11 @@ def begin(story: Story, shipped: Shipped, lease: Lease) -> Rolling:
     endpoint = story.scenario.endpoint.name
     newest = next(iter(book.releases(endpoint=endpoint, limit=1)), None)
     if newest and newest.outcome is Outcome.RUNNING:
-        if newest.version == shipped.version.version and newest.run_key == story.run_key:
+        if _is_the_same(newest, shipped):
             return Rolling(shipped, newest, machine.resume(newest, story.scenario.rollout, time.time()), time.time())
         book.save_release(replace(newest, outcome=Outcome.ABANDONED, reason="a newer release took over"), lease)
+        for site in shipped.copies:
+            _gather(story, site, newest.previous.get(site, ""))
     previous = {site: serving_colour(story, site) for site in shipped.copies}
     now = time.time()
     release = Release(
@@ -77,6 +79,22 @@ def begin(story: Story, shipped: Shipped, lease: Lease) -> Rolling:
     )
     book.save_release(release, lease)
     return Rolling(shipped, release, machine.resume(release, story.scenario.rollout, now), now)
+
+
+def _is_the_same(release: Release, shipped: Shipped) -> bool:
+    """Whether the release puts this version on these sites, whoever began it."""
+    return release.version == shipped.version.version and set(release.colours) == set(shipped.copies)
+
+
+def _gather(story: Story, site: str, before: str) -> None:
+    """Give a site's traffic back to one colour, where an abandoned release has split it: only idle colours are replaced."""
+    status = observe(story, site)
+    carrying = {name: weight for name, weight in status.traffic.items() if weight}
+    ready = [name for name in carrying if name in status.colours and status.colours[name].phase is ColourPhase.READY]
+    if len(carrying) < 2 or not ready:
+        return
+    keep = before if before in ready else max(ready, key=lambda name: carrying[name])
+    _shift(story, site, {name: 100 if name == keep else 0 for name in carrying})
 
 
 def drive(story: Story, rolling: Rolling, lease: Lease, last: Phase) -> Rolling:

@@ -56,10 +56,17 @@ class Report:
 
 
 def serving_now(story: Story) -> tuple[Serving, ...]:
-    """What serves the story's endpoint at each site; a site that does not answer is left out with its reason."""
+    """What serves the story's endpoint at each site; a site that does not answer is told with its reason.
+
+    It never raises: it ends the report of a run that failed as well, be it because no site serves.
+    """
     found: list[Serving] = []
     endpoint = story.scenario.endpoint.name
-    for site in serving_sites(story):
+    try:
+        sites = serving_sites(story)
+    except LandbridgeError:
+        return ()
+    for site in sites:
         try:
             found += at_site(story, site)
         except LandbridgeError as error:

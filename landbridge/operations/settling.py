@@ -30,7 +30,7 @@ def settled(story: Story, version: ModelVersion) -> Report | None:
             "Train a better one with `landbridge retrain`, or force this one with `landbridge rollback --to`.",
             story.scenario.path,
         )
-    if ended[0].trigger == "rollback":
+    if ended[0].trigger == "rollback" and ended[0].outcome is Outcome.PROMOTED:
         text = (
             f"version {ended[0].version} serves by hand (`landbridge rollback`); version {version.version} is held back"
         )

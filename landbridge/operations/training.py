@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from landbridge.domain.errors import JobFailedError, JobLostError
+from landbridge.domain.errors import JobFailedError, JobLostError, LandbridgeError
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.lineage import RUN_KEY, SCENARIO, Lineage
 from landbridge.domain.names import job_name, tracking_run_name
@@ -76,6 +77,19 @@ def open_attempt(story: Story) -> Attempt | None:
     """The try that has no bad end yet: still running, succeeded, or never seen to end. It is adopted, not repeated."""
     tries = attempts(story)
     return tries[-1] if tries and tries[-1].outcome in {"", JobPhase.SUCCEEDED} else None
+
+
+def leave(story: Story, avoided: Mapping[str, str]) -> None:
+    """Give up the open try when its target (target → why) is avoided: the next try is a new job, elsewhere."""
+    attempt = open_attempt(story)
+    if attempt is None or attempt.target not in avoided:
+        return
+    with suppress(LandbridgeError):  # a target that does not answer: `reconcile` ends the job once it does
+        connections.training(story.inventory, attempt.target).cancel(attempt.ref)
+    with suppress(LandbridgeError):
+        _tracker(story).end_run(attempt.tracking_run, succeeded=False)
+    lost: dict[str, Json] = {"outcome": JobPhase.FAILED, "reason": "Lost", "detail": avoided[attempt.target]}
+    _record(story, attempt, "left", lost)
 
 
 def submit(story: Story, placement: Placement, inputs: Mapping[str, str]) -> Attempt:

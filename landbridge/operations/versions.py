@@ -1,9 +1,10 @@
 """Versions that something else registered, and versions to go back to."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from landbridge.domain.errors import NotFoundError
-from landbridge.domain.gate import judge
+from landbridge.domain.errors import InputError, NotFoundError
+from landbridge.domain.gate import Reason, Verdict, VerdictOutcome, judge
 from landbridge.domain.ledger import Kind, Outcome, Release
 from landbridge.domain.lineage import RUN_KEY
 from landbridge.domain.values import ModelVersion
@@ -58,11 +59,20 @@ def judge_version(story: Story, version: ModelVersion) -> ModelVersion:
     """
     best = champion(story)
     compared = None if best is None or best.version == version.version else best.metrics
-    verdict = judge(story.scenario.gate, version.metrics, compared)
+    verdict = _judged(story, version, compared)
     record_verdict(story, verdict, f"version-{version.version}")
     if not verdict.passed:
         raise refusal(story.scenario.path, verdict)
     return version
+
+
+def _judged(story: Story, version: ModelVersion, compared: Mapping[str, float] | None) -> Verdict:
+    """A version of somebody else may lack the gate's metrics: that is an answer too, or it would be asked for ever."""
+    try:
+        return judge(story.scenario.gate, version.metrics, compared)
+    except InputError as error:
+        reason = Reason("metrics", VerdictOutcome.INCONCLUSIVE, error.message.rstrip("."))
+        return Verdict(VerdictOutcome.INCONCLUSIVE, (reason,), dict(version.metrics))
 
 
 def previous(story: Story) -> ModelVersion:
