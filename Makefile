@@ -15,7 +15,7 @@ setup: $(STAMP)  ## uv and the locked environment
 
 $(STAMP): pyproject.toml uv.lock
 	@command -v uv >/dev/null 2>&1 || test -x .uv/bin/uv || { $(PYTHON) -m venv .uv && .uv/bin/pip install --quiet uv; }
-	$(UV) sync --locked --extra score --extra postgres --compile-bytecode --quiet
+	$(UV) sync --locked --all-extras --compile-bytecode --quiet
 	$(RUN) -m compileall -q landbridge flows tasks
 	@touch $@
 
@@ -24,6 +24,10 @@ demo: setup  ## the main job on real data: train, deploy, new data, retrain, red
 
 demo-all: setup  ## all five patterns, one after the other
 	$(RUN) scenarios/demo.py all
+
+demo-down:  ## end what the demos started, and delete what they left
+	@test ! -x .venv/bin/landbridge || LANDBRIDGE_HOME=$(CURDIR)/.demo .venv/bin/landbridge down --jobs
+	rm -rf .demo
 
 test: setup check  ## lint, types, architecture, and all tests that need no cluster
 	$(RUN) -m pytest
@@ -43,4 +47,4 @@ bench: setup  ## what we claim, measured here
 clean:  ## the environment and what demos left
 	rm -rf .venv .uv .demo
 
-.PHONY: help setup demo demo-all test check bench clean
+.PHONY: help setup demo demo-all demo-down test check bench clean

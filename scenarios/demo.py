@@ -134,7 +134,7 @@ def closing(pattern: str, report: JsonObject, loads: dict[str, Load], seconds: f
     """What serves where, and what the load saw while it changed."""
     table = Table(title=f"{pattern}: {report['text']} (trained and redeployed by itself in {report['seconds']:.1f} s)")
     for column in ("site", "endpoint", "model version", "traffic", "answered", "failed"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for row in report["serving"]:
         load = loads[row["site"]]
         version, traffic = f"{row['model']} {row['version']}", f"{row['traffic']} %"
@@ -154,16 +154,19 @@ def main() -> None:
     tables = [demo(pattern) for pattern in (STORES if asked == "all" else [asked])]
     for table in tables:
         console.print(table)
-    urls = Client(HOME).health()
-    console.print(
-        f"\nThe services stay up. Look further:\n"
-        f"  export LANDBRIDGE_HOME={HOME}\n"
-        f"  {COMMAND} status          what serves, and every service's address\n"
-        f"  {COMMAND} why {endpoint_of(asked)}\n"
-        f"  Prefect UI  {address(urls, 'prefect')}\n"
-        f"  MLflow UI   {address(urls, 'registry')}\n"
-        f"  {COMMAND} down            ends everything"
-    )
+    health = Client(HOME).health()
+    say("\nThe services stay up. Look further:")
+    say(f"  export LANDBRIDGE_HOME={HOME} PATH={Path(COMMAND).parent}:$PATH")
+    say("  landbridge status                     what serves, and every service's address")
+    say(f"  landbridge why {endpoint_of(asked):<22} which data, code, decision and gate led to it")
+    say(f"  Prefect UI  {address(health['prefect'], 'ui')}")
+    say(f"  MLflow UI   {', '.join(address(one, 'url') for one in registries(health))}")
+    say("  landbridge down                       ends everything")
+
+
+def say(line: str) -> None:
+    """A line that may be copied: never broken to fit the terminal."""
+    console.print(line, soft_wrap=True, highlight=False)
 
 
 def endpoint_of(pattern: str) -> str:
@@ -171,11 +174,13 @@ def endpoint_of(pattern: str) -> str:
     return text.split("endpoint:\n  name: ", 1)[1].split("\n", 1)[0]
 
 
-def address(health: JsonObject, service: str) -> str:
-    """Addresses of the services whose name begins with `service`."""
-    services = health.get("services", {})
-    rows = services.items() if isinstance(services, dict) else []
-    return ", ".join(str(row.get("url")) for name, row in rows if str(name).startswith(service) and row.get("url"))
+def registries(health: JsonObject) -> list[object]:
+    found = health["registries"]
+    return list(found.values()) if isinstance(found, dict) else []
+
+
+def address(service: object, key: str) -> str:
+    return str(service.get(key, "")) if isinstance(service, dict) else ""
 
 
 if __name__ == "__main__":

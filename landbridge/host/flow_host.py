@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from tasks.progress import emit, recorded_in
 POLL_SECONDS = 1.0
 DEFAULT_LIMIT = 2  # SQLite under Prefect locks up with more parallel runs on a small machine
 _STOP_SECONDS = 10.0
+_ANNOUNCE_SECONDS = 20.0  # it costs the server a write; it believes us for 60 s
 CHILD = "landbridge.host.flow_child:execute"
 
 log = logging.getLogger("landbridge.host")
@@ -68,6 +70,7 @@ class FlowHost:
         self._waiting: dict[str, UUID] = {}  # scenario → ordered run that found no free place
         self._starting = asyncio.Lock()
         self._poke = asyncio.Event()
+        self._announced = float("-inf")
         self._chores: set[asyncio.Task[Any]] = set()
         self.problem = ""  # of the last poll, for /health
 
@@ -139,6 +142,7 @@ class FlowHost:
         """Poll until cancelled. A pass that fails is told in `problem` and tried again: the server may be restarting."""
         while True:
             try:
+                await self._announce()
                 await self.poll()
                 self.problem = ""
             except TargetUnavailableError as error:
@@ -168,6 +172,11 @@ class FlowHost:
                     await self._spawn(due[run_id])
         for run in await self._cancelling():
             self._chore(self.stop(run.id, "Cancelled in Prefect."))
+
+    async def _announce(self) -> None:
+        if time.monotonic() - self._announced > _ANNOUNCE_SECONDS:
+            await self._api.announce(self._ours)
+            self._announced = time.monotonic()
 
     async def _cancelling(self) -> list[FlowRun]:
         """Those of our living runs that somebody cancelled in the UI."""

@@ -17,6 +17,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterId,
+    FlowRunFilterNextScheduledStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
@@ -27,6 +28,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import Flow
 from prefect.states import Pending
+from prefect.types._datetime import now
 from prefect.utilities.callables import parameter_schema
 from pydantic import ValidationError
 
@@ -114,11 +116,19 @@ class Orchestrator:
             )
 
     async def due(self, deployments: Iterable[UUID]) -> list[FlowRun]:
-        """Runs whose scheduled time has come, of these deployments; tells the server that they are served."""
-        from prefect.types._datetime import now
-
+        """Runs of these deployments whose scheduled time has come. Only reads, so it may be asked every second."""
+        wanted = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=list(deployments)),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+            next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=now("UTC")),
+        )
         with _Reachable():
-            return await self._client.get_scheduled_flow_runs_for_deployments(list(deployments), now("UTC"))
+            return await self._client.read_flow_runs(flow_run_filter=wanted, limit=200)
+
+    async def announce(self, deployments: Iterable[UUID]) -> None:
+        """Tell the server that these deployments are served: the UI shows them as ready for a minute."""
+        with _Reachable():
+            await self._client.get_scheduled_flow_runs_for_deployments(list(deployments), limit=1)
 
     async def claim(self, flow_run_id: UUID) -> bool:
         """Move a due run to Pending; False when the server has other ideas (a limit, somebody cancelled it)."""

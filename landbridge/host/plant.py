@@ -8,7 +8,7 @@ import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.routing import Mount
@@ -23,6 +23,7 @@ from landbridge.host.addresses import listen, url_of
 from landbridge.host.environment import flows_module, host_environment, hosted_registries, prefect_spec, registry_spec
 from landbridge.host.flow_side import FlowSide, load_flows
 from landbridge.host.local_targets import build_agents, cancel_all_jobs
+from landbridge.host.processes import memory_bytes
 from landbridge.host.services import Service
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ class Plant:
     def describe(self) -> JsonObject:
         """For /health: as it is now."""
         flows = self._flows.describe() if self._flows else {}
-        return {"services": cast(list[Json], self._parts()), "agents": list[Json](self._agents), **flows}
+        services: list[Json] = [part | {"memory_bytes": memory_bytes(part.get("pid"))} for part in self._parts()]
+        return {"services": services, "agents": list[Json](self._agents), **flows}
 
     async def _warm(self, forks: "Forks") -> None:
         began = time.monotonic()

@@ -15,8 +15,11 @@ log = logging.getLogger("landbridge.host")
 
 
 def identity(pid: int) -> dict[str, Json]:
-    """What `find` needs to know it again, also from another process."""
-    return {"pid": pid, "create_time": psutil.Process(pid).create_time()}
+    """What `find` needs to know it again, also from another process; never found when it has ended already."""
+    try:
+        return {"pid": pid, "create_time": psutil.Process(pid).create_time()}
+    except psutil.NoSuchProcess:
+        return {"pid": pid, "create_time": None}
 
 
 def find(recorded: Mapping[str, Any]) -> psutil.Process | None:
@@ -32,8 +35,10 @@ def find(recorded: Mapping[str, Any]) -> psutil.Process | None:
         return None
 
 
-def memory_bytes(pid: int) -> int:
-    """Resident memory of the process; shared pages counted. 0 when it is gone."""
+def memory_bytes(pid: Json) -> int:
+    """Resident memory of the process; shared pages counted. 0 when there is none."""
+    if not isinstance(pid, int):
+        return 0
     try:
         return int(psutil.Process(pid).memory_info().rss)
     except psutil.NoSuchProcess:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from landbridge.domain.errors import TargetUnavailableError
 from landbridge.domain.values import Json
-from landbridge.host.processes import identity, memory_bytes
+from landbridge.host.processes import identity
 
 START_SECONDS = 90.0  # a first start migrates a database: 12 s on an idle 2-core machine, more on a busy one
 _STOP_SECONDS = 8.0
@@ -82,13 +82,13 @@ class Service:
         self._state = "stopped"
 
     def describe(self) -> dict[str, Json]:
+        """As it is now; asks nobody, so it may be asked often."""
         pid = self._process.pid if self._process and self._process.returncode is None else None
         return {
             "name": self.spec.name,
             "state": self._state,
             "url": self.spec.url,
             "pid": pid,
-            "memory_bytes": memory_bytes(pid) if pid else 0,
             "restarts": self.restarts,
             "reason": self._reason,
             "ready_seconds": self._ready_seconds,
@@ -99,7 +99,7 @@ class Service:
         """How a later host finds this process again; None when there is none."""
         if self._process is None or self._process.returncode is not None:
             return None
-        return {"name": self.spec.name} | identity(self._process.pid)
+        return {"name": self.spec.name} | self._identity
 
     async def _launch(self) -> None:
         """Must be called in the main thread: the kernel ends the child when the thread that started it ends."""
@@ -116,6 +116,7 @@ class Service:
                 pass_fds=[fd],
                 start_new_session=True,  # Ctrl-C in the terminal is for the host, which ends its services in order
             )
+        self._identity = identity(self._process.pid)
 
     async def _becomes_ready(self) -> bool:
         """One request is enough: it waits in the socket's queue until the service takes it."""

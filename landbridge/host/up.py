@@ -24,7 +24,8 @@ from landbridge.host.record import DOWN, FAILED, STARTING, STOPPING, UP, read_re
 if TYPE_CHECKING:
     from landbridge.host.flow_host import FlowHost
 
-_PUBLISH_SECONDS = 0.1
+_PUBLISH_SECONDS = 0.1  # somebody waits and watches
+_PUBLISH_UP_SECONDS = 1.0
 
 log = logging.getLogger("landbridge.host")
 
@@ -105,6 +106,7 @@ class Host:
             if start.done():
                 start.result()
                 self.state = UP
+                self.publish()
                 log.info("landbridge is up for %s after %.1f s", self.home, time.time() - self._started_at)
                 await stop
         finally:
@@ -154,4 +156,4 @@ class Host:
     async def _publish_forever(self) -> None:
         while True:
             self.publish()
-            await asyncio.sleep(_PUBLISH_SECONDS)
+            await asyncio.sleep(_PUBLISH_SECONDS if self.state == STARTING else _PUBLISH_UP_SECONDS)
