@@ -38,6 +38,12 @@ check: setup  ## lint, types, architecture
 	$(RUN) -m mypy
 	.venv/bin/lint-imports
 
+generate: setup  ## schemas and reference pages, from the code
+	$(RUN) -m landbridge.files.schema
+	$(RUN) -m landbridge.files.schema --docs docs/reference
+	$(RUN) -m landbridge.files.errors_page docs/errors.md
+	$(RUN) -m landbridge.cli.reference docs/reference/cli.md
+
 bench: setup  ## what we claim, measured here
 	$(RUN) benchmarks/startup.py
 	$(RUN) benchmarks/placement.py
@@ -47,4 +53,4 @@ bench: setup  ## what we claim, measured here
 clean:  ## the environment and what demos left
 	rm -rf .venv .uv .demo
 
-.PHONY: help setup demo demo-all demo-down test check bench clean
+.PHONY: help setup demo demo-all demo-down generate test check bench clean

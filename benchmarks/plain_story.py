@@ -1,7 +1,7 @@
 """The story of the overhead benchmark in one plain Python script: what somebody would write by hand, with the same effects.
 
-Train as scenarios/flight-delay does, log to MLflow, check the metric, register, copy the model to where it serves, ask it the smoke
-requests, move the champion alias. No isolation, no resume, no router.
+Train as scenarios/flight-delay does, log to MLflow, check the metric, register, copy the model to where it serves,
+ask it the smoke requests, move the champion alias. No isolation, no resume, no router.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from flows.pattern import model_lease
 from landbridge import settings
 from landbridge.client import events_path
 from landbridge.domain.errors import BusyError, LandbridgeError
-from landbridge.operations.adopting import Adopted, adopted
+from landbridge.operations.adopting import Adopted, named
 from landbridge.operations.reports import Report
 from tasks.opening import open_story
 from tasks.progress import emit, finish, recorded_in
@@ -20,16 +20,20 @@ from tasks.reconciling import clean_up, compare
 
 
 @flow(name="reconcile", flow_run_name="reconcile {scenario}", persist_result=False)
-async def reconcile(scenario: str = "") -> "State[Any]":
+async def reconcile(scenario: str = "", inventory: str = "", trigger: str = "reconcile") -> "State[Any]":
     """Resume what was begun, deploy a champion that does not serve, end what nobody owns.
 
     Args:
-        scenario: the path of one scenario's file; without it, every scenario that was run here.
+        scenario, inventory: one scenario's files; without them, every scenario that was run here.
     """
     started = time.monotonic()
     with recorded_in(events_path(settings.home(), str(flow_run.id))):
-        here = [item for item in adopted(str(settings.home())) if not scenario or item.scenario == scenario]
-        lines = [await _reconcile_one(item) for item in here]
+        try:
+            here = named(str(settings.home()), scenario, inventory)
+        except LandbridgeError as error:
+            finish(Report("Failed", str(error)).as_json(), error)
+            return Failed(message=str(error))
+        lines = [await _reconcile_one(item, trigger) for item in here]
         failed = [line for line in lines if line.startswith("failed")]
         text = "; ".join(lines) or "no scenario was run here yet"
         report = Report("Failed" if failed else "Reconciled", text, seconds=round(time.monotonic() - started, 3))
@@ -37,12 +41,12 @@ async def reconcile(scenario: str = "") -> "State[Any]":
     return Failed(message=text) if failed else Completed(message=text, name="Reconciled")
 
 
-async def _reconcile_one(scenario: Adopted) -> str:
+async def _reconcile_one(scenario: Adopted, trigger: str) -> str:
     """One scenario; its trouble stops no other."""
     from flows import ALL
 
     try:
-        story = await open_story(scenario.request("reconcile"))
+        story = await open_story(scenario.request(trigger))
         todo = await compare(story, scenario)
         if todo is not None:
             emit("reconcile", "info", f"{scenario.name}: {todo.why}")

@@ -15,7 +15,7 @@ from landbridge import settings
 from landbridge.domain import errors
 from landbridge.domain.errors import LandbridgeError, PermanentError, TargetUnavailableError
 from landbridge.domain.values import Json
-from landbridge.host.lock import is_held
+from landbridge.lock import is_held
 
 if TYPE_CHECKING:
     import httpx

@@ -3,9 +3,11 @@
 `main` is the entry point. Every error leaves here as text with a remedy, and as an exit code by its class.
 """
 
+import gc
 import sys
 from collections.abc import Sequence
 
+COLLECT_EVERY = 100_000  # allocations; looking for garbage while modules are imported is a tenth of a command's time
 INTERRUPTED = 130
 BUG = 70
 SYSTEM = 74  # the operating system refused something: a disk, a right, a socket
@@ -13,6 +15,7 @@ SYSTEM = 74  # the operating system refused something: a disk, a right, a socket
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code, or leaves by SystemExit where typer ends the command."""
+    gc.set_threshold(COLLECT_EVERY)
     from landbridge.cli.app import app
 
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -8,8 +8,8 @@ from typing import Any, cast
 from landbridge import settings
 from landbridge.client import Client, JsonObject
 from landbridge.domain.errors import InputError
-from landbridge.host.lock import is_held
-from landbridge.host.record import UP, read_record
+from landbridge.lock import is_held
+from landbridge.record import UP, read_record
 
 
 def home() -> str:

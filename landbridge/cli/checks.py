@@ -15,8 +15,8 @@ from landbridge.cli.rows import object_of, rows_of
 from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.inventory import Inventory
 from landbridge.domain.plan import Check
-from landbridge.host.lock import is_held
-from landbridge.host.record import DOWN, read_record
+from landbridge.lock import is_held
+from landbridge.record import DOWN, read_record
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 DISK_BYTES = 500_000_000  # a model, its copies and MLflow's database

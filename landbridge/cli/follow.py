@@ -52,7 +52,7 @@ def carry_out(order: RunOrder, wish: Wish) -> int:
 def ensure_up(inventory: str) -> None:
     """Start the services unless they are up; says so, once."""
     from landbridge.host.launch import start_background
-    from landbridge.host.lock import is_held
+    from landbridge.lock import is_held
 
     first = not is_held(home())
     if first:

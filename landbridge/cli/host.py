@@ -3,8 +3,8 @@
 from landbridge.cli.asking import home, is_up
 from landbridge.client import Client, JsonObject
 from landbridge.domain.errors import TargetUnavailableError
-from landbridge.host.lock import is_held
-from landbridge.host.record import DOWN, read_record
+from landbridge.lock import is_held
+from landbridge.record import DOWN, read_record
 
 
 def host_now() -> JsonObject:

@@ -11,7 +11,7 @@ from landbridge.cli.asking import ask, given_inventory, home, scenario_word
 from landbridge.client import Client, JsonObject, events_path, is_last
 from landbridge.domain.errors import NotFoundError
 from landbridge.domain.nearest import nearest
-from landbridge.host.record import services_folder
+from landbridge.record import services_folder
 
 POLL_SECONDS = 0.2
 

@@ -7,7 +7,7 @@ from landbridge.cli import show
 from landbridge.cli.asking import home
 from landbridge.cli.rows import cells, object_of, rows_of, text
 from landbridge.domain.values import Json
-from landbridge.host.record import read_record
+from landbridge.record import read_record
 
 SERVING = ("site", "endpoint URL", "colour", "state", "model version", "traffic", "answered", "failed")
 

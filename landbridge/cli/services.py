@@ -26,7 +26,7 @@ def up(
     from landbridge.cli.asking import home, home_inventory
     from landbridge.cli.follow import ensure_up
     from landbridge.cli.host import host_now
-    from landbridge.host.lock import is_held
+    from landbridge.lock import is_held
 
     chosen = str(Path(home_inventory(inventory)).absolute())
     if foreground:
@@ -58,7 +58,7 @@ def down(
     from landbridge.cli import show
     from landbridge.cli.asking import home
     from landbridge.client import Client
-    from landbridge.host.lock import is_held
+    from landbridge.lock import is_held
 
     ended: list[str] = []
     was_up = is_held(home())
@@ -76,7 +76,7 @@ def down(
 def _end_leftovers(jobs: bool) -> list[str]:
     """A killed host cannot end its own processes; its record names them."""
     from landbridge.cli.asking import home
-    from landbridge.host.record import read_record
+    from landbridge.record import read_record
 
     record = read_record(home())
     inventory = Path(str(record.get("inventory") or ""))

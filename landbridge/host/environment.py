@@ -7,8 +7,8 @@ from pathlib import Path
 from landbridge import settings
 from landbridge.domain.inventory import Inventory
 from landbridge.host.addresses import url_of
-from landbridge.host.record import services_folder
 from landbridge.host.services import ServiceSpec
+from landbridge.record import services_folder
 
 FLOWS_VARIABLE = "LANDBRIDGE_FLOWS"  # a module whose ALL maps names to flows; for those who add their own
 

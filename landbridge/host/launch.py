@@ -11,8 +11,8 @@ from landbridge import settings
 from landbridge.client import POLL_SECONDS, decode_error
 from landbridge.domain.errors import LandbridgeError, TargetUnavailableError
 from landbridge.domain.values import Json
-from landbridge.host.lock import is_held
-from landbridge.host.record import FAILED, STARTING, UP, read_record, services_folder
+from landbridge.lock import is_held
+from landbridge.record import FAILED, STARTING, UP, read_record, services_folder
 
 WAIT_SECONDS = 120.0
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, NoReturn
 from landbridge import settings
 from landbridge.client import JsonObject, encode_error
 from landbridge.domain.errors import LandbridgeError, TargetUnavailableError
-from landbridge.host.lock import take_lock
 from landbridge.host.plant import Plant, take_ports
 from landbridge.host.processes import end_leftovers, identity, memory_bytes
-from landbridge.host.record import DOWN, FAILED, STARTING, STOPPING, UP, read_record, write_record
+from landbridge.lock import take_lock
+from landbridge.record import DOWN, FAILED, STARTING, STOPPING, UP, read_record, write_record
 
 if TYPE_CHECKING:
     from landbridge.host.flow_host import FlowHost

@@ -103,6 +103,6 @@ def _check_version(found: int | None, name: str) -> None:
 
 
 RECOVER = (
-    "Move the file away and run `landbridge reconcile`: it rebuilds what serves from the registry and the targets; "
+    "Move the file away and run each scenario once with `landbridge run`: what serves is read from registry and targets; "
     "the history stays in the old file."
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.values import Json
 from landbridge.operations import connections
-from landbridge.operations.story import Request, Story
+from landbridge.operations.story import Request, Story, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +54,11 @@ def adopted(home: str) -> tuple[Adopted, ...]:
             ),
         )
     return tuple(found.values())
+
+
+def named(home: str, scenario: str, inventory: str) -> tuple[Adopted, ...]:
+    """The scenario of these files, whether it was run here or not (a new ledger knows none); without files, all that were."""
+    if not scenario:
+        return adopted(home)
+    read, _, _ = load(Request(scenario, inventory))
+    return (Adopted(read.name, scenario, inventory, str(read.pattern), read.endpoint.name, read.triggers.cron),)

@@ -146,7 +146,7 @@ def require_plan(story: Story) -> Plan:
         RefusedError: with every refusal. Nothing was changed.
     """
     plan = make_plan(story)
-    now = time.time()  # in the payload too: data that comes back is planned again, and the newest plan says what was seen
+    now = time.time()  # stands in the payload too, so that each plan is kept: the newest says what data was seen last
     payload = {**asdict(plan), "data": dict(story.parts.data), "trigger": story.request.trigger, "at": now}
     entry = Entry(Kind.PLAN, story.scenario.name, story.run_key, "plan", now, payload)
     connections.ledger(story.inventory.home).record(entry)

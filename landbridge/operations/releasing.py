@@ -94,7 +94,7 @@ def _gather(story: Story, site: str, before: str) -> None:
     if len(carrying) < 2 or not ready:
         return
     keep = before if before in ready else max(ready, key=lambda name: carrying[name])
-    _shift(story, site, {name: 100 if name == keep else 0 for name in carrying})
+    _shift(story, {site: {name: 100 if name == keep else 0 for name in carrying}})
 
 
 def drive(story: Story, rolling: Rolling, lease: Lease, last: Phase) -> Rolling:
@@ -184,6 +184,8 @@ def _carry_out(story: Story, rolling: Rolling, step: machine.Step) -> Rolling:
             _promote(story, rolling.release)
         case machine.Retire(colours):
             _remove(story, colours)
+        case machine.Finish():
+            _challenge_no_more(story, rolling.release)
     return rolling
 
 
@@ -211,6 +213,12 @@ def _with_baseline(story: Story, rolling: Rolling) -> Rolling:
 def _promote(story: Story, release: Release) -> None:
     registry = connections.registry(story.inventory, registry_site(story))
     registry.set_alias(release.model, CHAMPION, release.version)
+    _challenge_no_more(story, release)
+
+
+def _challenge_no_more(story: Story, release: Release) -> None:
+    """The version has won or lost; the alias `challenger` is for one that has its trial ahead."""
+    registry = connections.registry(story.inventory, registry_site(story))
     challenger = registry.find(release.model, alias=CHALLENGER)
     if challenger and challenger.version == release.version:
         registry.set_alias(release.model, CHALLENGER, "")

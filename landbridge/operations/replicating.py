@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from landbridge.domain.plan import Movement
+from landbridge.domain.placement_rules import PREFERENCE
 from landbridge.domain.scenario import Replication
 from landbridge.operations import staging
 from landbridge.operations.sites import training_targets
@@ -32,16 +32,20 @@ def replicate(story: Story, name: str, site: str) -> Replicated:
 
 
 def wanted(story: Story, sites: tuple[str, ...] = ()) -> tuple[tuple[str, str], ...]:
-    """(data set, site) pairs to copy: where it may train and is not at home; only proactive ones unless `sites` are named."""
-    places = sites or tuple(dict.fromkeys(target.site for target in training_targets(story.inventory)))
-    pairs = [(item, site) for item in story.data.values() for site in places if site != item.site]
+    """(data set, site) pairs to copy: all data to `sites`; without them, proactive data to where the pattern trains first."""
+    if sites:
+        return tuple((item.asset.name, site) for item in story.data.values() for site in sites if site != item.site)
+    proactive = [item for item in story.data.values() if item.asset.replication is Replication.PROACTIVE]
     return tuple(
         (item.asset.name, site)
-        for item, site in pairs
-        if sites
-        or (item.asset.replication is Replication.PROACTIVE and _allowed(staging.data_movement(story, item, site)))
+        for item in proactive
+        for site in _first_choice(story)
+        if site != item.site and staging.data_movement(story, item, site).allowed
     )
 
 
-def _allowed(movement: Movement) -> bool:
-    return movement.allowed
+def _first_choice(story: Story) -> tuple[str, ...]:
+    """Sites of the kind that the pattern prefers and that can train."""
+    kind = PREFERENCE[story.scenario.pattern][0]
+    sites = dict.fromkeys(target.site for target in training_targets(story.inventory))
+    return tuple(site for site in sites if story.inventory.sites[site].kind is kind)

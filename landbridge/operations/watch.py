@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.ledger import Kind
 from landbridge.domain.values import Json
-from landbridge.operations import connections, versions
+from landbridge.drivers.fsspec.cache import SiteCache
+from landbridge.operations import connections, replicating, versions
 from landbridge.operations.adopting import Adopted, adopted
 from landbridge.operations.story import Story, open_story
 
@@ -49,6 +50,8 @@ def _wakes(scenario: Adopted) -> Iterator[Wake]:
         return
     if story.scenario.triggers.model_versions and (version := versions.foreign(story)):
         yield _wake(scenario, "redeploy", "model-version", {"version": version.version})
+    if is_copy_due(story):
+        yield _wake(scenario, "replicate_data", "proactive")
 
 
 def changed_data(story: Story) -> str:
@@ -59,6 +62,14 @@ def changed_data(story: Story) -> str:
     if not isinstance(seen, dict):
         return ""
     return next((name for name in story.scenario.triggers.new_data if story.parts.data[name] != seen.get(name)), "")
+
+
+def is_copy_due(story: Story) -> bool:
+    """Whether data with `replication: proactive` is not yet at a site where it may train."""
+    return any(
+        SiteCache(story.inventory.sites[site], story.inventory).missing_bytes(story.data[name].snapshot)
+        for name, site in replicating.wanted(story)
+    )
 
 
 def _wake(scenario: Adopted, flow: str, trigger: str, more: dict[str, Json] | None = None) -> Wake:

@@ -9,10 +9,12 @@ import pytest
 
 from tests.docs.pages import PAGES, ROOT, all_blocks, prose
 
-_PROMPT = re.compile(r"^(?:\$ )(landbridge .+?)(?:\s+#.*)?$", re.MULTILINE)
+_TYPED = re.compile(r"^(?:\$ )?(landbridge .+?)(?:\s+#.*)?$", re.MULTILINE)
 _INLINE = re.compile(r"`(landbridge [a-z][^`]*)`")
+_MAKE = re.compile(r"(?:^|[`$] ?|\n)make ([a-z-]+)")
 
-TYPED = sorted({line for block in all_blocks("console") for line in _PROMPT.findall(block.text)})
+SHELL = [block for language in ("console", "sh") for block in all_blocks(language)]
+TYPED = sorted({line for block in SHELL for line in _TYPED.findall(block.text)})
 MENTIONED = sorted({text for page in PAGES for text in _INLINE.findall(prose(page)) if "reference" not in page.parts})
 
 
@@ -77,3 +79,10 @@ def test_every_setting_of_the_environment_is_documented() -> None:
     text = (ROOT / "docs/operations.md").read_text()
     names = [value for name, value in vars(settings).items() if name.endswith("_VARIABLE")]
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_make_target_on_a_page_is_in_the_makefile() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for page in PAGES for name in _MAKE.findall(page.read_text())}
+    assert "demo" in named
+    assert named - targets == set()

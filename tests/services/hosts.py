@@ -19,8 +19,8 @@ import psutil
 
 from landbridge import settings
 from landbridge.client import Client, RunOrder
-from landbridge.host.lock import is_held
-from landbridge.host.record import read_record
+from landbridge.lock import is_held
+from landbridge.record import read_record
 
 FLOWS = Path(__file__).parents[1] / "flows"
 START = (

@@ -14,8 +14,8 @@ from landbridge.domain.errors import InputError, NotFoundError, TargetUnavailabl
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.host.launch import start_background
 from landbridge.host.processes import identity
-from landbridge.host.record import DOWN, read_record, write_record
 from landbridge.operations import connections
+from landbridge.record import DOWN, read_record, write_record
 from tests.services.hosts import INVENTORY, RunningHost, last, make_host, started, until
 
 pytest_plugins = ["tests.services.running_host"]

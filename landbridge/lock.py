@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from landbridge.domain.errors import BusyError
-from landbridge.host.record import read_record, services_folder
+from landbridge.record import read_record, services_folder
 
 _PATIENCE_SECONDS = 1.0  # `is_held` takes the lock for an instant
 
