@@ -42,7 +42,7 @@ def main() -> None:
     mlflow.artifacts.download_artifacts(version.source, dst_path=str(serving))
     model = mlflow.pyfunc.load_model(str(serving / "model"))
     for request in json.loads((HERE / "smoke.json").read_text()):
-        model.predict(pd.DataFrame(**request["dataframe_split"]))
+        model.predict(pd.DataFrame(**request["dataframe_split"]).astype(dict.fromkeys(train.NUMBERS, float)))
     client.set_registered_model_alias("plain", "champion", version.version)
 
 

@@ -56,9 +56,11 @@ def validate(
     is told with file and line. Exit code 2 when there is one.
     """
     from landbridge.cli import show
+    from landbridge.cli.asking import without_plugins
     from landbridge.cli.checking import check
 
-    checked, faults = check(Path(file).expanduser(), inventory)
+    with without_plugins():
+        checked, faults = check(Path(file).expanduser(), inventory)
     if output is Output.JSON:
         show.print_json({"valid": not faults, "files": [*checked], "problems": [_fault(fault) for fault in faults]})
     else:

@@ -121,6 +121,6 @@ def _finish(last: JsonObject, started: Started, wish: Wish) -> int:
 
         print_report(said, started.url)
     if not isinstance(error, dict):
-        return 0
+        return 1 if said.get("outcome") == "Failed" else 0  # `reconcile` goes on after an error; its text tells which
     tell(decode_error(error))
     return int(error.get("exit_code", 1))

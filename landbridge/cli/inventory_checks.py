@@ -3,8 +3,8 @@
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from landbridge.cli.rows import object_of
 from landbridge.domain.errors import LandbridgeError, NotFoundError
 from landbridge.domain.inventory import Datastore, Inventory, Role, Site, Target
 from landbridge.domain.plan import Check
@@ -26,7 +26,7 @@ def of_inventory(inventory: Inventory, host: Mapping[str, Json]) -> Iterator[Che
     with ThreadPoolExecutor(THREADS) as pool:
         yield from pool.map(lambda look: look(), looks)
     if not up:
-        yield from _ports(inventory, host)
+        yield from _ports(inventory)
 
 
 def _driver_names(inventory: Inventory) -> tuple[str, ...]:
@@ -48,9 +48,7 @@ def _registry(inventory: Inventory, site: Site, up: bool) -> Check:
     name = f"registry of {site.name}"
     if not up and _hosted(site):
         return Check(name, True, "starts with `landbridge up`")
-    return _told(
-        name, lambda: f"answers, {len(connections.registry(inventory, site.name).versions(PROBE))} unknown models"
-    )
+    return _told(name, lambda: _answers(connections.registry(inventory, site.name).versions(PROBE)))
 
 
 def _hosted(site: Site) -> bool:
@@ -66,7 +64,8 @@ def _store(inventory: Inventory, store: Datastore) -> Check:
         try:
             connections.data_store(inventory, store.name).snapshot(PROBE)
         except NotFoundError:
-            return f"{store.url} answers"
+            if store.url.startswith("/") and not Path(store.url).is_dir():
+                return f"{store.url} is not there yet"  # the first data makes it
         return f"{store.url} answers"
 
     return _told(f"data store {store.name}", look)
@@ -80,7 +79,7 @@ def _target(inventory: Inventory, target: Target, up: bool) -> Check:
         return _training(inventory, target, name)
     if not up and target.driver == "local":
         return Check(name, True, "serves once `landbridge up` runs")
-    return _told(name, lambda: f"answers, {connections.serving(inventory, target.name).observe(PROBE).url or 'ready'}")
+    return _told(name, lambda: _answers(connections.serving(inventory, target.name).observe(PROBE)))
 
 
 def _training(inventory: Inventory, target: Target, name: str) -> Check:
@@ -90,12 +89,12 @@ def _training(inventory: Inventory, target: Target, name: str) -> Check:
         capacity = connections.training(inventory, target.name).capacity()
     except LandbridgeError as error:
         return Check(name, False, error.message, error.hint)
-    said = capacity.detail or f"{len(capacity.nodes)} nodes"
+    said = capacity.detail or _count(len(capacity.nodes), "node")
     hint = "" if capacity.reachable else "Check its options in the inventory, and that it runs."
     return Check(name, capacity.reachable, said, hint)
 
 
-def _ports(inventory: Inventory, host: Mapping[str, Json]) -> Iterator[Check]:
+def _ports(inventory: Inventory) -> Iterator[Check]:
     """With the services down: whether the ports they will ask for are free."""
     from landbridge import settings
 
@@ -106,9 +105,8 @@ def _ports(inventory: Inventory, host: Mapping[str, Json]) -> Iterator[Check]:
     for target in inventory.targets.values():
         port = target.options.get("port")
         wanted |= {f"port {port} ({target.name})": port} if isinstance(port, int) and port else {}
-    busy = object_of(host, "processes")  # always empty when down; leftovers are told by a check of their own
     for name, port in wanted.items():
-        if port and name not in busy:
+        if port:
             yield _port(name, port)
 
 
@@ -121,6 +119,15 @@ def _port(name: str, port: int) -> Check:
             hint = "End the program that has it, or choose another port in the inventory."
             return Check(name, False, error.strerror or "cannot be taken", hint)
     return Check(name, True, "free")
+
+
+def _answers(_: object) -> str:
+    """What was asked for is not there; that it was said is the answer."""
+    return "answers"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _told(name: str, look: Callable[[], str]) -> Check:

@@ -28,7 +28,7 @@ def job_lines(scenario: str, inventory: str, attempt: int, follow: bool) -> Iter
 
 def run_lines(scenario: str, follow: bool) -> Iterator[str]:
     """The steps of the scenario's last run, then what its process printed."""
-    from landbridge.cli.progress import Steps, plain_line
+    from landbridge.cli.progress import Steps, is_worth_a_line, plain_line
 
     name = str(ask("scenario", scenario=scenario_word(scenario))["name"])
     flow_run_id = last_run(name) or _last_recorded(name)
@@ -38,7 +38,7 @@ def run_lines(scenario: str, follow: bool) -> Iterator[str]:
     show.say(f"Run {flow_run_id}, {events.parent}:")
     for event in Client(home()).follow(flow_run_id) if follow else _written(events):
         row = steps.hear(event)
-        if row is not None:
+        if row is not None and is_worth_a_line(row.name, str(event["state"])):
             yield plain_line(row, str(event["state"]), str(event.get("text") or ""))
         if is_last(event):
             yield json.dumps({"report": event.get("report"), "error": event.get("error")})

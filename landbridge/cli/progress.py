@@ -11,6 +11,7 @@ from landbridge.client import JsonObject
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+SLOW = frozenset({"stage_data", "train", "shift_traffic", "replicate"})
 MARKS = {"started": "…", "done": "✔", "failed": "✗", "info": "·"}
 
 
@@ -70,10 +71,15 @@ def _plain(events: Iterable[JsonObject], stream: TextIO) -> Iterator[JsonObject]
     steps = Steps()
     for event in events:
         row = steps.hear(event)
-        if row is not None:
+        if row is not None and is_worth_a_line(row.name, str(event.get("state"))):
             stream.write(f"{plain_line(row, str(event.get('state')), str(event.get('text') or ''))}\n")
             stream.flush()
         yield event
+
+
+def is_worth_a_line(step: str, state: str) -> bool:
+    """That a step began is news only where its end may be long in coming."""
+    return state != "started" or step in SLOW
 
 
 def plain_line(row: Step, state: str, text: str) -> str:

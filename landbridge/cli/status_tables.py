@@ -34,7 +34,7 @@ def _print_host(host: Mapping[str, Any]) -> None:
     rows = [
         (
             *cells(row, "name", "state", "url"),
-            show.size(row.get("memory_bytes") or None),
+            show.size(row["memory_bytes"]) if row.get("memory_bytes") else "",
             *cells(row, "restarts", "reason"),
         )
         for row in rows_of(host, "services")

@@ -37,6 +37,7 @@ FAILOVER_OF: Mapping[Rule, FailoverReason] = {
     Rule.HARDWARE: FailoverReason.HARDWARE,
     Rule.INSTANCE_TYPE: FailoverReason.HARDWARE,
     Rule.REACHABILITY: FailoverReason.UNREACHABLE,
+    Rule.AVOIDED: FailoverReason.UNREACHABLE,  # it lost the job, or stopped to answer, in this very run
 }
 """Only a target that is out for one of these rules asks whether work may go elsewhere."""
 

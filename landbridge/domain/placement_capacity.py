@@ -115,7 +115,8 @@ def _cordoned(need: Resources, nodes: list[NodeCapacity], view: TargetView) -> R
     name = view.target.name
     fitting = [node for node in nodes if slots(need, node.total)] or list(view.capacity.nodes)
     names = ", ".join(node.name for node in fitting)
-    reason = f"{name} is busy: every node large enough for {in_words(need)} is cordoned ({names})"
+    said = f": {view.capacity.detail}" if view.capacity.detail else ""
+    reason = f"{name} is busy: every node large enough for {in_words(need)} is cordoned ({names}){said}"
     sentence = f"Uncordon node {fitting[0].name} of {name}."
     return Refusal(Rule.BUSY, reason, Lever.UNCORDON, name, fitting[0].name, sentence)
 

@@ -134,7 +134,8 @@ def register(story: Story, judged: Judged, lease: Lease) -> ModelVersion:
         candidate = Candidate(story.scenario.model.name, story.run_key, folder, run_id, lineage_tags(lineage), metrics)
         registry = connections.registry(story.inventory, site)
         version = registry.register(candidate)
-    registry.set_alias(version.model, CHALLENGER, version.version)
+    if CHAMPION not in version.aliases:
+        registry.set_alias(version.model, CHALLENGER, version.version)
     for movement in registration_movements(story, home):
         size = None if movement.kind is MovementKind.METRICS else _size(evaluated.folder)
         movements.record(story, replace(movement, digest=version.digest if size else "", size_bytes=size))

@@ -1,7 +1,7 @@
 """Plan: a dry run of the whole story. It reads files, digests, capacities and what serves; it changes nothing."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
@@ -13,6 +13,7 @@ from landbridge.domain.lineage import parse_lineage
 from landbridge.domain.placement import Change, Placement, PlacementRequest, TargetRuling, place, why_not
 from landbridge.domain.plan import Check, Decision, Finding, FindingKind, Movement, MovementKind, Plan, PlannedStep
 from landbridge.domain.requests import ColourSpec, ResolvedEnvironment
+from landbridge.domain.residency import must_strip
 from landbridge.domain.retrain import RunParts, decide
 from landbridge.domain.scenario import Requirements
 from landbridge.domain.values import Pattern
@@ -22,6 +23,7 @@ from landbridge.operations.sites import find_environment, registry_site, serving
 from landbridge.operations.staging import data_movement
 from landbridge.operations.story import Story, timeout_seconds
 from landbridge.operations.training import leave, open_attempt
+from landbridge.ports import CanCountRequests, CanShiftTraffic, ServingTarget
 
 
 def make_plan(story: Story) -> Plan:
@@ -193,11 +195,32 @@ def _findings(story: Story, placement: Placement) -> tuple[Finding, ...]:
 
 
 def _serving_findings(story: Story, site: str, environment: ResolvedEnvironment) -> tuple[Finding, ...]:
-    endpoint = story.scenario.endpoint
+    endpoint, target = story.scenario.endpoint, connections.serving_at(story.inventory, site)
     spec = ColourSpec(
         endpoint.name, "blue", story.scenario.model.name, "", "", "", environment, endpoint.settings, endpoint.scoring
     )
-    return connections.serving_at(story.inventory, site).findings(spec)
+    return (*target.findings(spec), *_powers(site, target), *_nothing_to_ask(story, site))
+
+
+def _powers(site: str, target: ServingTarget) -> Iterator[Finding]:
+    """What a release needs beyond serving: asked for now, never half-way."""
+    if not isinstance(target, CanShiftTraffic):
+        detail = f"the serving target at {site} cannot shift traffic"
+        yield Finding("rollout.steps", FindingKind.REFUSED, detail, "Serve from a target whose driver can.")
+    if not isinstance(target, CanCountRequests):
+        detail = f"the serving target at {site} counts no requests, so failed ones roll nothing back"
+        yield Finding("rollout.max_error_percent", FindingKind.NOTE, detail)
+
+
+def _nothing_to_ask(story: Story, site: str) -> Iterator[Finding]:
+    """A model that crosses a residency border loses its example, which the smoke test would send."""
+    home = registry_site(story)
+    borders = [story.border(item.site, place) for item in story.data.values() for place in (home, site)]
+    if not story.scenario.endpoint.smoke.requests and any(must_strip(story.homed, border) for border in borders):
+        detail = f"the model reaches {site} without its example, so the smoke test would have no request to send"
+        yield Finding(
+            "endpoint.smoke.requests", FindingKind.REFUSED, detail, "Give endpoint.smoke.requests a file with some."
+        )
 
 
 def _no_environment(story: Story, target: str) -> Finding:

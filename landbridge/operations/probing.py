@@ -1,14 +1,15 @@
 """Look at every target once, side by side, each within one deadline: a dead target costs at most that."""
 
+import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 
 from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.inventory import MaintenanceWindow, Role, Target
 from landbridge.domain.ledger import Kind, target_states
-from landbridge.domain.placement import Capacity, TargetView
+from landbridge.domain.placement import Capacity, NodeCapacity, TargetView
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.values import Json, Resources
 from landbridge.operations import connections
@@ -16,6 +17,7 @@ from landbridge.operations.sites import find_environment, training_targets
 from landbridge.operations.story import Story
 
 DEADLINE_SECONDS = 2.0
+PLENTY = 1 << 60  # of what nobody declared
 
 
 def views(story: Story, avoided: Mapping[str, str]) -> tuple[TargetView, ...]:
@@ -39,15 +41,21 @@ def operator_states(home: str) -> Mapping[str, Mapping[str, Json]]:
 
 def capacities(story: Story) -> Mapping[str, Capacity]:
     """Measure all training targets at once; one that does not answer in time is unreachable, with that reason."""
-    targets = training_targets(story.inventory)
-    if not targets:
-        return {}
-    pool = ThreadPoolExecutor(max_workers=len(targets))
-    asked = {target.name: pool.submit(_measure, story, target) for target in targets}
-    wait(asked.values(), timeout=DEADLINE_SECONDS)
-    pool.shutdown(wait=False, cancel_futures=True)
+    names = [target.name for target in training_targets(story.inventory)]
+    answers: dict[str, Capacity] = {}
+
+    def ask(name: str) -> None:
+        answers[name] = _measure(story, name)
+
+    # daemons, no pool: a process that ends would wait for a pool's threads, however long a dead target takes
+    threads = [Thread(target=ask, args=(name,), daemon=True, name=f"measure {name}") for name in names]
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
     late = Capacity(reachable=False, detail=f"no answer within {DEADLINE_SECONDS:g} s")
-    return {name: future.result() if future.done() else late for name, future in asked.items()}
+    return {name: answers.get(name, late) for name in names}
 
 
 def view(
@@ -70,8 +78,7 @@ def apply_states(target: Target, capacity: Capacity, states: Mapping[str, Json])
             case "maintenance":
                 target = replace(target, maintenance=(*target.maintenance, _always(reason)))
             case "busy":
-                full = tuple(replace(node, free=Resources()) for node in capacity.nodes)
-                capacity = replace(capacity, nodes=full, detail=reason or "said to be full by an operator")
+                capacity = _full(target, capacity, reason or "said to be full by an operator")
             case "gpu":
                 capacity = _with_gpus(capacity, int(str(value)))
             case "unreachable":
@@ -98,9 +105,9 @@ def findings(story: Story, target: str) -> tuple[Finding, ...]:
     return said
 
 
-def _measure(story: Story, target: Target) -> Capacity:
+def _measure(story: Story, target: str) -> Capacity:
     try:
-        return connections.training(story.inventory, target.name).capacity()
+        return connections.training(story.inventory, target).capacity()
     except LandbridgeError as error:
         return Capacity(reachable=False, detail=error.message)
 
@@ -118,6 +125,15 @@ def _refused(story: Story, target: Target) -> tuple[str, ...]:
 def _always(reason: str) -> MaintenanceWindow:
     now = datetime.now(UTC)
     return MaintenanceWindow(reason or "maintenance", now - timedelta(days=1), now + timedelta(days=365))
+
+
+def _full(target: Target, capacity: Capacity, detail: str) -> Capacity:
+    """No node takes anything, not even a job that asks for nothing; a target that cannot be measured is one node."""
+    declared = target.capacity
+    whole = Resources(declared.cpu_millicores or PLENTY, declared.memory_bytes or PLENTY, declared.gpus)
+    whole = whole if declared != Resources() else replace(whole, gpus=PLENTY)
+    nodes = capacity.nodes or (NodeCapacity(target.name, whole, whole),)
+    return replace(capacity, nodes=tuple(replace(node, cordoned=True) for node in nodes), detail=detail)
 
 
 def _with_gpus(capacity: Capacity, gpus: int) -> Capacity:

@@ -129,7 +129,8 @@ def _niced(load: Callable[[], App]) -> App:
     def work() -> None:
         try:
             if sys.platform == "linux":
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOADING_NICENESS)
+                usual = os.getpriority(os.PRIO_PROCESS, 0)
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), usual + LOADING_NICENESS)
             result.append(load())
         except BaseException as error:  # noqa: BLE001  # raised again below, in the main thread
             errors.append(error)

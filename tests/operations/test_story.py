@@ -173,5 +173,5 @@ def test_an_unknown_site_is_refused_with_its_key(world: World, key: str, change:
 
 def test_a_wrong_output_name_is_refused_with_the_nearest(world: World) -> None:
     world.scenario["model"]["output"] = "modle"
-    with pytest.raises(InputError, match="no output 'modle'.*model"):
+    with pytest.raises(InputError, match=r"no output 'modle'.*model"):
         world.story()

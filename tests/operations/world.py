@@ -1,8 +1,8 @@
 """A small world of memory drivers: three sites, their targets, a scenario, and a run of it without Prefect.
 
-    cloud    data store lake,  targets cloud-cpu, cloud-serving
-    onprem   data store plant, targets rack, onprem-serving
-    vnet     data store vault, targets aks, aks-serving (one cluster, private)
+cloud    data store lake,  targets cloud-cpu, cloud-serving
+onprem   data store plant, targets rack, onprem-serving
+vnet     data store vault, targets aks, aks-serving (one cluster, private)
 """
 
 import json
@@ -38,7 +38,10 @@ ROWS = "delay,distance\n1,2\n3,4\n"
 MLMODEL = {
     "artifact_path": "model",
     "flavors": {"python_function": {"loader_module": "memory"}},
-    "saved_input_example_info": {"artifact_path": "input_example.json", "serving_input_path": "serving_input_example.json"},
+    "saved_input_example_info": {
+        "artifact_path": "input_example.json",
+        "serving_input_path": "serving_input_example.json",
+    },
 }
 EXAMPLE = {"dataframe_split": {"columns": ["distance"], "data": [[2]]}}
 GOOD = {"mae": 12.0, "rmse": 15.0, "rows": 5000.0}
@@ -191,7 +194,7 @@ def release(story: Story, version: ModelVersion, held: Lease) -> Report:
     if settled := settling.settled(story, version):
         return settled
     rolling = releasing.begin(story, shipped, held)
-    return settling.promoted(story, releasing.drive(story, rolling, held, *Phase))
+    return settling.promoted(story, releasing.drive(story, rolling, held, Phase.RETIRE))
 
 
 def crossings(movements: Any) -> set[tuple[Any, ...]]:
