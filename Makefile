@@ -30,7 +30,7 @@ demo-down:  ## end what the demos started, and delete what they left
 	rm -rf .demo
 
 test: setup check  ## lint, types, architecture, and all tests that need no cluster
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2 --dist loadgroup
 
 check: setup  ## lint, types, architecture
 	$(RUN) -m ruff check .

@@ -37,23 +37,8 @@ def step(
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-        name = function.__name__
-
-        @wraps(function)
-        async def reported(*args: P.args, **kwargs: P.kwargs) -> R:
-            emit(name, "started")
-            try:
-                result = await asyncio.to_thread(function, *args, **kwargs)
-            except Exception as error:
-                emit(name, "failed", str(error))
-                raise
-            emit(name, "done", summary(result))
-            if table is not None:
-                publish_table(name.replace("_", "-"), table(result), (function.__doc__ or "").strip())
-            return result
-
         made = task(
-            name=name,
+            name=function.__name__,
             task_run_name=run_name,
             description=(function.__doc__ or "").strip(),
             retries=3,
@@ -62,10 +47,30 @@ def step(
             retry_condition_fn=is_transient,
             cache_policy=NO_CACHE,
             persist_result=False,
-        )(reported)
+        )(_reported(function, table))
         return cast(Callable[P, Awaitable[R]], made)
 
     return decorate
+
+
+def _reported(function: Callable[P, R], table: Callable[[Any], Rows] | None) -> Callable[P, Awaitable[R]]:
+    """The function in a thread, with its start and its end told to whoever watches."""
+    name = function.__name__
+
+    @wraps(function)
+    async def reported(*args: P.args, **kwargs: P.kwargs) -> R:
+        emit(name, "started")
+        try:
+            result = await asyncio.to_thread(function, *args, **kwargs)
+        except Exception as error:
+            emit(name, "failed", str(error))
+            raise
+        emit(name, "done", summary(result))
+        if table is not None:
+            publish_table(name.replace("_", "-"), table(result), (function.__doc__ or "").strip())
+        return result
+
+    return reported
 
 
 def summary(result: object) -> str:

@@ -14,7 +14,7 @@ file says what sites and targets there are. Start with: landbridge new my-model 
 """
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 wrong file or argument, 3 refused by the plan, 4 job failed, 5 refused by the gate, "
-    "6 rolled back, 7 not found, 69 does not answer, 75 busy, 130 interrupted; all in docs/reference/cli.md."
+    "6 rolled back, 7 not found, 69 does not answer, 75 busy, 130 interrupted; all in docs/errors.md."
 )
 
 app = typer.Typer(

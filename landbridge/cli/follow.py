@@ -33,11 +33,11 @@ def carry_out(order: RunOrder, wish: Wish) -> int:
     Raises:
         BusyError: other runs of the scenario kept coming first.
     """
-    ensure_up(str(order.parameters["inventory"]))
+    ensure_up(str(order.parameters.get("inventory") or ""))
     client = Client(home())
     for _ in range(TURNS):
         started = client.run(order)
-        stands_for_ours = not started.active or order.trigger == "run"
+        stands_for_ours = not started.active or _is_the_same(client, started, order)
         _announce(started, stands_for_ours, wish)
         if wish.detach:
             return _detach(started, stands_for_ours, wish)
@@ -47,6 +47,12 @@ def carry_out(order: RunOrder, wish: Wish) -> int:
     raise BusyError(
         f"Other runs of {order.scenario or 'this home'} kept coming first.", f"Try again later: `{wish.again}`."
     )
+
+
+def _is_the_same(client: Client, started: Started, order: RunOrder) -> bool:
+    """Whether the run that is going does what was ordered: the same flow, and nothing forced or set for this order alone."""
+    plain = order.trigger == "run" and not order.parameters.get("inputs")
+    return plain and client.run_state(started.flow_run_id).get("flow") == order.flow
 
 
 def ensure_up(inventory: str) -> None:
@@ -59,7 +65,7 @@ def ensure_up(inventory: str) -> None:
         show.say(f"Starting the services of {home()}, once; they stay up until `landbridge down`.")
     record = start_background(home(), inventory, progress=lambda text: show.say(f"  {text}") if first else None)
     serves = str(record.get("inventory") or inventory)
-    if serves != inventory:
+    if inventory and serves != inventory:
         show.say(f"Note: the services are up for inventory {serves}; this run uses {inventory}.")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 200  # no terminal to fit: wide enough for a URL beside a reason
 
-YES, NO = "yes", "no"
+KEPT_WHOLE = frozenset({"endpoint URL", "URL", "Prefect"})  # the other columns give way first: these are copied
 
 
 def print_json(value: Json) -> None:
@@ -49,7 +49,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
         heading(title)
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column in KEPT_WHOLE)
     for row in filled:
         made.add_row(*row)
     sys.stdout.flush()

@@ -86,10 +86,12 @@ def set_state(  # noqa: PLR0913, PLR0917 - typer reads options from the signatur
         show.print_json({"target": target, "said": [as_json(item) for item in said]})
         return
     for item in said:
-        value = f" {item.value}" if item.state == "gpu" and not item.cleared else ""
-        show.line(
-            f"{target}: {'no longer ' if item.cleared else ''}{item.state}{value}{f' ({reason})' if reason else ''}"
-        )
+        show.line(f"{target}: {_in_words(item)}{f' ({reason})' if reason else ''}")
+
+
+def _in_words(item: "Said") -> str:
+    value = f" {item.value}" if item.state == "gpu" and not item.cleared else ""
+    return f"{'no longer ' if item.cleared else ''}{item.state}{value}"
 
 
 def _said(flags: Mapping[str, bool | None], gpu: tuple[int | None, bool], reason: str) -> "Iterator[Said]":

@@ -91,7 +91,7 @@ def _detach(server_pid: int, name: str) -> None:
         libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
     if os.getppid() != server_pid:  # it died before the order was given
         os._exit(1)
-    os.setsid()
+    os.setpgid(0, 0)  # no session of its own: the kernel shares time out by session first, and no niceness would count
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _leave_the_server()
     for variable, value in BEFORE.items():

@@ -107,7 +107,7 @@ class Forks:
         """Start a child that calls `target` ("module:function") with `payload` and then ends.
 
         Its output is appended to `log_path`. It starts with the imports and the environment of the fork server, in a
-        session of its own, with signal handlers as at the start of Python.
+        process group of its own, with signal handlers as at the start of Python.
 
         Raises:
             TargetUnavailableError: the fork server died. The next call starts it anew.

@@ -369,7 +369,7 @@ def test_a_new_file_is_for_its_owner_only(tmp_path: Path) -> None:
 def test_a_damaged_file_is_said_so_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ledger.db"
     path.write_bytes(content)
-    with pytest.raises(CorruptError, match="reconcile") as caught:
+    with pytest.raises(CorruptError, match="landbridge run") as caught:
         connect(f"sqlite:///{path}")
     assert str(path) in caught.value.message
     assert path.read_bytes() == content

@@ -16,7 +16,7 @@ from landbridge.domain.requests import ColourSpec, ColourStatus, ResolvedEnviron
 from landbridge.domain.values import ColourPhase
 from landbridge.ports import CanCountRequests, CanListEndpoints, CanShiftTraffic, ServingTarget
 
-pytest_plugins = ["tests.services.serving_host"]
+pytest_plugins = ["tests.services.local_serving"]
 
 READY_SECONDS = 20.0
 BODY = '{"dataframe_split": {"columns": ["x"], "data": [[2.0]]}}'

@@ -144,15 +144,14 @@ class TestResume:
         assert [item.outcome for item in world.releases()] == [Outcome.PROMOTED, Outcome.ABANDONED, Outcome.PROMOTED]
 
     def test_a_release_whose_traffic_was_split_is_taken_over(self, world: World) -> None:
-        world.scenario["rollout"] = {"steps": [50, 100], "step": "10s"}
         world.run()
         new_data(world)
+        world.scenario["rollout"] = {"steps": [50, 100], "step": "10s"}
         story = world.story()
         held = lease(story)
         rolling = releasing.begin(story, shipping.ship(story, train_and_register(story, held)), held)
         while rolling.rollout.phase is not Phase.SHIFT:
             rolling = releasing._take_step(story, rolling, held)
-        rolling = releasing._take_step(story, rolling, held)
         assert set(releasing.observe(story, "cloud").traffic.values()) == {50}
         world.scenario["rollout"] = {}
         new_data(world, "2013-03.csv")

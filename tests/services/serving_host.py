@@ -2,7 +2,7 @@
 
     python -m tests.services.serving_host HOME PORT     (prints "up" when it serves; ends with its stdin)
 
-A test module gets one fork server's worth of it with `pytest_plugins = ["tests.services.serving_host"]`.
+`tests.services.local_serving` has it as a fixture, one per test session.
 """
 
 import asyncio
@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 from landbridge import settings
 from landbridge.domain.inventory import Inventory, Role, Site, Target
@@ -48,6 +46,7 @@ def serving_host(home: Path, port: int = 0) -> Iterator[ServingHost]:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env={**os.environ, "LANDBRIDGE_SECRET": "x"},
             cwd=Path(__file__).parents[2],
         )
     assert process.stdout is not None
@@ -60,12 +59,6 @@ def serving_host(home: Path, port: int = 0) -> Iterator[ServingHost]:
         process.stdin.close()
         process.stdout.close()
         process.wait(30)
-
-
-@pytest.fixture(scope="session")
-def local_serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServingHost]:
-    with serving_host(tmp_path_factory.mktemp("serving")) as host:
-        yield host
 
 
 async def _serve(home: Path, port: int) -> None:

@@ -1,0 +1,133 @@
+"""Private networks are proven from evidence before a byte moves. No test connects to anything but this machine."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from landbridge.domain.errors import NetworkError
+from landbridge.domain.ledger import Kind
+from landbridge.operations import preflight
+from tests.operations.world import World
+
+
+def failed(world: World) -> dict[str, str]:
+    """Failed check → its detail."""
+    return {check.name: check.detail for check in preflight.checks(world.story()) if not check.passed}
+
+
+def network(world: World, site: str, **keys: Any) -> World:
+    world.inventory["sites"][site].setdefault("network", {}).update(keys)
+    return world
+
+
+@pytest.fixture
+def listening() -> Iterator[int]:
+    """A port of this machine that answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def silent() -> int:
+    """A port of this machine where nobody is."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+class TestPrivateAks:
+    @pytest.fixture
+    def world(self, world: World) -> World:
+        return world.pattern("private_aks")
+
+    def test_a_private_network_passes(self, world: World) -> None:
+        network(
+            world, "vnet", endpoints={"storage": "10.1.2.3", "registry": "http://127.0.0.1:5510", "name": "localhost"}
+        )
+        assert failed(world) == {}
+
+    def test_a_public_address_is_refused(self, world: World) -> None:
+        network(world, "vnet", endpoints={"storage": "203.0.113.7"})
+        assert "203.0.113.7" in failed(world)["vnet: endpoint storage"]
+
+    def test_a_name_that_does_not_resolve_is_refused(self, world: World) -> None:
+        network(world, "vnet", endpoints={"storage": "https://storage.invalid/container"})
+        assert "did not resolve" in failed(world)["vnet: endpoint storage"]
+
+    @pytest.mark.parametrize("host", ["a" * 64, "double..dot", "not a host"])
+    def test_a_name_that_no_host_can_have_is_refused_like_any_other(self, world: World, host: str) -> None:
+        network(world, "vnet", endpoints={"storage": host})
+        assert "vnet: endpoint storage" in failed(world)
+
+    def test_a_site_that_does_not_say_it_is_private_is_refused(self, world: World) -> None:
+        network(world, "vnet", private=False)
+        world.inventory["targets"]["aks-serving"]["private"] = True
+        assert "vnet: declared private" in failed(world)
+
+    def test_addresses_that_the_inventorys_urls_imply_are_looked_at_too(self, world: World) -> None:
+        world.inventory["sites"]["vnet"]["models"] = "https://203.0.113.9/models"
+        assert "203.0.113.9" in failed(world)["vnet: endpoint models"]
+
+    def test_only_the_sites_of_the_story_are_looked_at(self, world: World) -> None:
+        network(world, "cloud", private=True, endpoints={"storage": "203.0.113.7"})
+        assert failed(world) == {}
+
+
+class TestOnpremLifecycle:
+    @pytest.fixture
+    def world(self, world: World) -> World:
+        return world.pattern("onprem_lifecycle")
+
+    def test_the_declared_proxy_must_answer(self, world: World, silent: int) -> None:
+        network(world, "onprem", proxy=f"http://127.0.0.1:{silent}")
+        assert failed(world)["onprem: proxy"].endswith("does not answer")
+
+    def test_a_proxy_that_answers_is_the_way_out(self, world: World, listening: int) -> None:
+        network(world, "onprem", proxy=f"http://127.0.0.1:{listening}", egress=["pypi.example.com"])
+        assert failed(world) == {}
+
+    def test_a_proxy_whose_port_is_no_number_does_not_answer(self, world: World) -> None:
+        network(world, "onprem", proxy="http://127.0.0.1:port")
+        assert "onprem: proxy" in failed(world)
+
+    def test_a_way_out_without_a_proxy_is_refused(self, world: World) -> None:
+        network(world, "onprem", egress=["*.example.com"])
+        assert "no proxy leads there" in failed(world)["onprem: egress"]
+
+    def test_a_run_is_refused_with_its_evidence_in_the_ledger(self, world: World, silent: int) -> None:
+        network(world, "onprem", proxy=f"http://127.0.0.1:{silent}")
+        with pytest.raises(NetworkError, match="does not answer") as caught:
+            world.run()
+        assert caught.value.where == str(world.inventory_file)
+        assert world.jobs() == []
+        evidence: Any = world.entries(Kind.PREFLIGHT)[0].payload
+        assert any(not check["passed"] for check in evidence["checks"])
+
+    def test_a_run_that_passes_leaves_its_evidence_too(self, world: World) -> None:
+        assert world.run().outcome == "Promoted"
+        evidence: Any = world.entries(Kind.PREFLIGHT)[0].payload
+        assert all(check["passed"] for check in evidence["checks"])
+
+
+def test_a_public_pattern_asks_for_no_private_network(world: World) -> None:
+    network(world, "cloud", endpoints={"storage": "203.0.113.7"})
+    assert failed(world) == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("", ""),
+        ("/data/models", ""),
+        ("file:///data", ""),
+        ("memory://x", ""),
+        ("http://10.0.0.1:5510/path", "10.0.0.1"),
+        ("proxy.corp:3128", "proxy.corp"),
+        ("abfss://container@account.dfs.core.windows.net/path", "account.dfs.core.windows.net"),
+        ("https://user:word@host.example/x", "host.example"),
+    ],
+)
+def test_the_host_of_a_url(url: str, host: str) -> None:
+    assert preflight.host_of(url) == host
