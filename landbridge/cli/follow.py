@@ -38,10 +38,9 @@ def carry_out(order: RunOrder, wish: Wish) -> int:
     for _ in range(TURNS):
         started = client.run(order)
         stands_for_ours = not started.active or _is_the_same(client, started, order)
-        _announce(started, stands_for_ours, wish)
         if wish.detach:
             return _detach(started, stands_for_ours, wish)
-        last = _watch(client, started, wish)
+        last = _watch(client, started, stands_for_ours, wish)
         if stands_for_ours:
             return _finish(last, started, wish)
     raise BusyError(
@@ -69,10 +68,10 @@ def ensure_up(inventory: str) -> None:
         show.say(f"Note: the services are up for inventory {serves}; this run uses {inventory}.")
 
 
-def _announce(started: Started, stands_for_ours: bool, wish: Wish) -> None:
+def _announce(started: Started, stands_for_ours: bool) -> None:
     if started.active and stands_for_ours:
-        show.say("A run of this scenario is going already; nothing new was started. Following it.")
-    elif started.active and not wish.detach:
+        show.say("A run of this scenario is going already; nothing new was started.")
+    elif started.active:
         show.say("Another run of this scenario is going; yours is ordered when it ends. Following it until then.")
     show.say(f"Run {started.flow_run_id}: {started.url}")
 
@@ -80,6 +79,7 @@ def _announce(started: Started, stands_for_ours: bool, wish: Wish) -> None:
 def _detach(started: Started, stands_for_ours: bool, wish: Wish) -> int:
     if not stands_for_ours:
         raise BusyError("Another run of this scenario is going; yours was not ordered.", f"Try later: `{wish.again}`.")
+    _announce(started, stands_for_ours)
     answer: JsonObject = {"flow_run_id": started.flow_run_id, "url": started.url, "active": started.active}
     if wish.as_json:
         show.print_json(answer)
@@ -88,12 +88,13 @@ def _detach(started: Started, stands_for_ours: bool, wish: Wish) -> int:
     return 0
 
 
-def _watch(client: Client, started: Started, wish: Wish) -> JsonObject:
+def _watch(client: Client, started: Started, stands_for_ours: bool, wish: Wish) -> JsonObject:
     """Follow to the last event. Ctrl-C stops a run of ours; one that somebody else started goes on."""
     from landbridge.cli.progress import shown
 
     last: JsonObject = {}
     try:
+        _announce(started, stands_for_ours)
         for event in shown(_events(client, started.flow_run_id), to_stderr=wish.as_json):
             last = event
     except KeyboardInterrupt:

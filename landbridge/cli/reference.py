@@ -50,8 +50,8 @@ progress goes to standard output unless `--output json` is given. No command ask
 beside the scenario. A command without a scenario takes the inventory of the services that are up, else the nearest to the
 working directory, else the last one used here. State is kept in `$LANDBRIDGE_HOME`, `~/.landbridge` by default.
 
-Exit codes: [errors and exit codes](../errors.md). `--debug` may stand anywhere and shows the trace of an error. `landbridge --install-completion` makes the shell complete
-commands and options.
+Exit codes: [errors and exit codes](../errors.md). `--debug` may stand anywhere and shows the trace of an error.
+`landbridge --install-completion` makes the shell complete commands and options.
 """
 
 

@@ -10,7 +10,13 @@ from landbridge.domain.values import Json
 LITERAL_TYPES = frozenset({"number", "integer", "boolean", "string"})
 
 
-NOT_CODE = ("__pycache__", ".git", ".venv", ".ipynb_checkpoints")  # stays behind wherever a code folder is copied or named
+NOT_CODE = (
+    "__pycache__",
+    ".git",
+    ".venv",
+    ".ipynb_checkpoints",
+)  # stays behind wherever a code folder is copied or named
+
 
 @dataclass(frozen=True, slots=True)
 class JobInput:

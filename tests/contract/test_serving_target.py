@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from landbridge import drivers
-from landbridge.domain.errors import ConflictError, InputError, LandbridgeError, NotFoundError, TargetUnavailableError
+from landbridge.domain.errors import ConflictError, InputError, NotFoundError, TargetUnavailableError
 from landbridge.domain.inventory import Inventory
 from landbridge.domain.requests import ColourSpec, ColourStatus, ResolvedEnvironment
 from landbridge.domain.values import ColourPhase
 from landbridge.ports import CanCountRequests, CanListEndpoints, CanShiftTraffic, ServingTarget
+from tests.contract.conftest import assert_same_signatures
 
 pytest_plugins = ["tests.services.local_serving"]
 
@@ -109,6 +110,8 @@ def test_a_driver_has_the_powers_of_a_rollout(bench: Bench) -> None:
     assert isinstance(target, CanShiftTraffic)
     assert isinstance(target, CanCountRequests)
     assert isinstance(target, CanListEndpoints)
+    for port in (ServingTarget, CanShiftTraffic, CanCountRequests, CanListEndpoints):
+        assert_same_signatures(port, type(target))
 
 
 def test_a_new_colour_becomes_ready_without_traffic(bench: Bench, serving: Any, endpoint: str) -> None:
@@ -262,9 +265,8 @@ def test_a_failed_colour_is_started_anew_when_applied_again(bench: Bench, servin
 
 @pytest.mark.parametrize("name", ["", "../up", "a b", "ab", "x" * 33])
 def test_an_illegal_name_is_refused(bench: Bench, endpoint: str, name: str) -> None:
-    with pytest.raises(LandbridgeError) as caught:
+    with pytest.raises(InputError):
         bench.connect().apply(spec(bench, endpoint, name))
-    assert caught.value.hint
 
 
 ASKS: list[Callable[[Any, Bench], object]] = [

@@ -67,7 +67,7 @@ class TestOneVerdict:
         world.run()
         new_data(world)
         serve(world, bad, "2", **BROKEN)
-        with pytest.raises(ReleaseError, match="smoke test failed.*status 500"):
+        with pytest.raises(ReleaseError, match=r"smoke test failed.*status 500"):
             world.run()
         story = world.story()
         assert serving(story) == {"cloud": "1", "onprem": "1"}

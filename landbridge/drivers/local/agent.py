@@ -15,22 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 from landbridge import settings
 from landbridge.domain.errors import (
-    CapabilityMissingError,
     ConflictError,
     InputError,
     NotFoundError,
     TargetUnavailableError,
 )
 from landbridge.domain.inventory import Inventory, Target
-from landbridge.domain.names import is_legal_deployment, is_legal_endpoint
-from landbridge.domain.plan import FindingKind
 from landbridge.domain.requests import ColourSpec, EndpointStatus, RequestCounts
 from landbridge.domain.values import ColourPhase
 from landbridge.drivers.local import xds
 from landbridge.drivers.local.agent_colour import Places, RunningColour
 from landbridge.drivers.local.agent_ports import end_leftovers, take_port
 from landbridge.drivers.local.envoy import Router
-from landbridge.drivers.local.serving_findings import findings
+from landbridge.drivers.local.serving_findings import require_possible
 from landbridge.drivers.local.serving_record import Endpoint, ServingRecord, Wanted
 
 if TYPE_CHECKING:
@@ -83,17 +80,20 @@ class SiteAgent:
         await self._router.start(port, self._note_processes)
 
     async def stop(self) -> None:
-        """End the colours after their requests in flight, then the router. What was ordered stays on disk."""
+        """End the colours after their requests in flight, then the router. What was ordered stays on disk.
+
+        Silent when it never started: what a killed agent left is still on record then, for the next start.
+        """
+        if self._router is None:
+            return
         for chore in self._chores:
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
         await asyncio.gather(*(running.stop() for running in self._running.values()))
         self._running.clear()
-        if self._router is not None:
-            await self._router.stop()
+        await self._router.stop()
         self._router = None
-        if self._record.folder.is_dir():
-            self._record.save_processes([])
+        self._record.save_processes([])
 
     def routes(self) -> "list[BaseRoute]":
         """The agent's API as Starlette routes, for the host to mount at `/sites/<target>`."""
@@ -103,7 +103,7 @@ class SiteAgent:
 
     async def apply(self, spec: ColourSpec) -> None:
         """As `ServingTarget.apply`."""
-        self._refuse(spec)
+        require_possible(spec, self._target)
         async with self._lock:
             router = self._started()
             endpoint = self._endpoints.setdefault(spec.endpoint, Endpoint(spec.endpoint))
@@ -188,16 +188,6 @@ class SiteAgent:
         if self._router is None:
             raise TargetUnavailableError(f"The serving agent of {self._name} is not up.", "Try again in a few seconds.")
         return self._router
-
-    def _refuse(self, spec: ColourSpec) -> None:
-        if not (is_legal_endpoint(spec.endpoint) and is_legal_deployment(spec.colour)):
-            raise InputError(
-                f"{spec.endpoint!r} or {spec.colour!r} is no name of an endpoint or a deployment.",
-                "Use 3 to 32 letters, digits and dashes, a letter first.",
-            )
-        refused = [item for item in findings(spec, self._target) if item.kind is FindingKind.REFUSED]
-        if refused:
-            raise CapabilityMissingError(f"{refused[0].field}: {refused[0].detail}", refused[0].hint)
 
     def _go_on(self, endpoint: Endpoint, before: Wanted, spec: ColourSpec) -> bool:
         """Whether what runs is what `spec` orders. A failed colour is not: it is started anew.
