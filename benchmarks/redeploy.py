@@ -8,12 +8,14 @@ the router adds < 1 ms in the median at 500 requests a second.
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,6 +101,7 @@ def measure(home: Path, models: list[tuple[str, str]], swaps: int, rate: float) 
     return {
         "swaps": swaps,
         "rate": rate,
+        "load_average": os.getloadavg()[0],  # above the number of cores, the times tell of other programs
         **under_load(done, busy(), quiet()),
         "memory_mib": memory(record),
         "router": router(home, address),
@@ -163,6 +166,7 @@ def under_load(swaps: list[Swap], busy: Records, quiet: Records) -> dict[str, An
     return {
         "requests": len(busy),
         "failed": sum(status != 200 for _, _, status, _ in busy),
+        "statuses": dict(Counter(status for _, _, status, _ in busy)),
         "old_answers_after_shift": sum(
             sent > swap.ordered + swap.shifted and colour != swap.colour
             for swap in swaps

@@ -32,7 +32,8 @@ def make_plan(story: Story) -> Plan:
     placement = find_place(story, {})
     findings = _findings(story, placement)
     moves = planned_movements(story, placement)
-    checks = (*preflight.checks(story), *_data_checks(story))
+    trains_at = connections.site_of(story.inventory, placement.chosen).name if placement.chosen else ""
+    checks = (*preflight.checks(story, trains_at), *_data_checks(story))
     return Plan(
         scenario=story.scenario.name,
         pattern=str(story.scenario.pattern),

@@ -22,9 +22,9 @@ CONNECT_SECONDS = 1.0  # a proxy that needs longer will not carry a training run
 THREADS = 16
 
 
-def checks(story: Story) -> tuple[Check, ...]:
-    """One judgement per rule and endpoint, for every site that this story touches."""
-    sites = [story.inventory.sites[name] for name in _touched(story)]
+def checks(story: Story, trains_at: str = "") -> tuple[Check, ...]:
+    """One judgement per rule and endpoint, for every site that this story touches; `trains_at` is known once it is placed."""
+    sites = [site for site in story.inventory.sites.values() if site.name in {*_touched(story), trains_at}]
     return tuple(check for site in sites for check in _judge(story, site))
 
 
@@ -74,10 +74,9 @@ def resolve(hosts: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
         return dict(zip(names, pool.map(_addresses, names), strict=True))
 
 
-def _touched(story: Story) -> tuple[str, ...]:
-    """Data homes, the registry's site, serving sites, and where training may go; in the inventory's order."""
-    used = {item.site for item in story.data.values()} | set(serving_sites(story)) | {registry_site(story)}
-    return tuple(name for name in story.inventory.sites if name in used)
+def _touched(story: Story) -> set[str]:
+    """Data homes, the registry's site and serving sites."""
+    return {item.site for item in story.data.values()} | set(serving_sites(story)) | {registry_site(story)}
 
 
 def _judge(story: Story, site: Site) -> tuple[Check, ...]:

@@ -8,6 +8,7 @@ import pytest
 
 from landbridge.domain.errors import FencedError, GateError, InputError, JobFailedError
 from landbridge.domain.ledger import Kind
+from landbridge.domain.rollout import Phase
 from landbridge.domain.values import ModelVersion
 from landbridge.drivers.fsspec.models import SiteModels
 from landbridge.operations import candidates, connections, releasing, shipping
@@ -191,7 +192,7 @@ def test_a_zombie_whose_lease_was_taken_over_releases_nothing(world: World) -> N
     rolling = releasing.begin(story, shipping.ship(story, version), old)
     lease(story, "elsewhere/2/2.00")
     with pytest.raises(FencedError):
-        releasing.drive(story, rolling, old, releasing.Phase.RETIRE)
+        releasing.drive(story, rolling, old, Phase.RETIRE)
     assert registry(story).find("delay", alias="champion") is None
     assert all(not releasing.observe(story, site).colours for site in ("cloud", "onprem"))
 

@@ -111,6 +111,19 @@ class TestOnpremLifecycle:
         assert all(check["passed"] for check in evidence["checks"])
 
 
+def test_the_site_where_training_goes_is_looked_at_as_soon_as_it_is_chosen(world: World, silent: int) -> None:
+    world.pattern("onprem_lifecycle").inventory["sites"]["plant-2"] = {
+        "kind": "onprem",
+        "network": {"proxy": f"http://127.0.0.1:{silent}"},
+    }
+    world.inventory["targets"]["rack-2"] = {**world.inventory["targets"]["rack"], "site": "plant-2", "cost_per_hour": 0}
+    with pytest.raises(NetworkError, match="plant-2: proxy"):
+        world.run()
+    assert world.jobs() == []
+    world.say("rack-2", "drained")
+    assert world.run().outcome == "Promoted"
+
+
 def test_a_public_pattern_asks_for_no_private_network(world: World) -> None:
     network(world, "cloud", endpoints={"storage": "203.0.113.7"})
     assert failed(world) == {}
