@@ -12,6 +12,7 @@ from landbridge.domain.ledger import Kind
 from landbridge.drivers.memory.faults import FaultPlan
 from landbridge.operations import training
 from landbridge.settings import DATABASE_VARIABLE, HOME_VARIABLE
+from tests.flows.flow_runner import FlowRunner, flow_runner
 from tests.operations.test_releasing import BROKEN, champion, colours, new_data, serve, serving
 from tests.operations.world import GOOD, PATTERNS, World, make_world
 from tests.services.hosts import RunningHost, until
@@ -26,11 +27,8 @@ class Ended:
 
     host: RunningHost
     world: World
-    state: Any
-
-    @property
-    def id(self) -> str:
-        return str(self.state.state_details.flow_run_id)
+    id: str
+    message: str
 
     @property
     def told(self) -> tuple[str, str]:
@@ -40,12 +38,13 @@ class Ended:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.world.home / "runs" / self.id / "events.jsonl").open()]
+        lines = (self.world.home / "runs" / self.id / "events.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
 
     @property
     def error(self) -> str:
         """The class of the error that ended it, or ""."""
-        return (self.events[-1]["error"] or {}).get("error", "")
+        return str((self.events[-1]["error"] or {}).get("error", ""))
 
     @property
     def report(self) -> dict[str, Any]:
@@ -72,156 +71,154 @@ class Stage:
     """A world and the server that its flows report to."""
 
     host: RunningHost
+    runner: FlowRunner
     world: World
 
-    async def run(self, flow: str = "", trigger: str = "run", **more: Any) -> Ended:
-        from flows import ALL
-
+    def run(self, flow: str = "", trigger: str = "run", **more: Any) -> Ended:
         self.world.write()
         files = {"scenario": str(self.world.scenario_file), "inventory": str(self.world.inventory_file)}
-        chosen: Any = ALL[flow or self.world.scenario["pattern"]]
-        state = await chosen(**{**files, "trigger": trigger, **more}, return_state=True)
-        return Ended(self.host, self.world, state)
+        chosen = flow or self.world.scenario["pattern"]
+        ended = self.runner.run(str(self.world.home), chosen, {**files, "trigger": trigger, **more})
+        return Ended(self.host, self.world, ended["flow_run_id"], ended["message"] or "")
+
+
+@pytest.fixture(scope="module")
+def runner(host: RunningHost) -> Iterator[FlowRunner]:
+    with flow_runner(host.record["prefect"]["url"]) as running:
+        yield running
 
 
 @pytest.fixture
-def stage(host: RunningHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(host: RunningHost, runner: FlowRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """The hybrid pattern, data in the cloud, everything well; retries come at once."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    import tasks.training
-
     world = make_world(tmp_path)
     monkeypatch.setenv(HOME_VARIABLE, str(world.home))
     monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
-    for step in (tasks.training.submit_training, tasks.training.train):
-        monkeypatch.setattr(step, "retry_delay_seconds", [0.0, 0.0, 0.0])
-    with temporary_settings({PREFECT_API_URL: host.record["prefect"]["url"]}):
-        yield Stage(host, world)
+    return Stage(host, runner, world)
 
 
 class TestPatterns:
     @pytest.mark.parametrize("pattern", PATTERNS)
-    async def test_each_pattern_ends_completed_as_promoted(self, stage: Stage, pattern: str) -> None:
+    def test_each_pattern_ends_completed_as_promoted(self, stage: Stage, pattern: str) -> None:
         stage.world.pattern(pattern)
-        ended = await stage.run()
+        ended = stage.run()
         assert ended.told == ("COMPLETED", "Promoted")
         assert (ended.report["outcome"], ended.report["version"], ended.report["trained"]) == ("Promoted", "1", True)
         assert {row["site"] for row in ended.report["serving"]} == set(PATTERNS[pattern]["sites"])
         assert all(row["traffic"] == 100 for row in ended.report["serving"])
 
-    async def test_unchanged_data_ends_completed_as_unchanged(self, stage: Stage) -> None:
-        await stage.run()
-        again = await stage.run()
+    def test_unchanged_data_ends_completed_as_unchanged(self, stage: Stage) -> None:
+        stage.run()
+        again = stage.run()
         assert again.told == ("COMPLETED", "Unchanged")
         assert len(stage.world.jobs()) == 1
 
-    async def test_new_data_moves_both_sites(self, stage: Stage) -> None:
-        await stage.run()
+    def test_new_data_moves_both_sites(self, stage: Stage) -> None:
+        stage.run()
         new_data(stage.world)
-        assert (await stage.run(trigger="new-data:flights")).told == ("COMPLETED", "Promoted")
+        assert stage.run(trigger="new-data:flights").told == ("COMPLETED", "Promoted")
         assert serving(stage.world.story()) == {"cloud": "2", "onprem": "2"}
 
-    async def test_a_refused_gate_is_an_answer_no_breakdown(self, stage: Stage) -> None:
+    def test_a_refused_gate_is_an_answer_no_breakdown(self, stage: Stage) -> None:
         stage.world.plan_jobs(metrics={**GOOD, "mae": 30})
-        ended = await stage.run()
+        ended = stage.run()
         assert ended.told == ("COMPLETED", "Refused")
         assert ended.error == "GateError"
 
-    async def test_a_rolled_back_release_is_an_answer_no_breakdown(self, stage: Stage) -> None:
+    def test_a_rolled_back_release_is_an_answer_no_breakdown(self, stage: Stage) -> None:
         serve(stage.world, "cloud-serving", "1", **BROKEN)
-        ended = await stage.run()
+        ended = stage.run()
         assert ended.told == ("COMPLETED", "RolledBack")
         assert ended.error == "ReleaseError"
         assert colours(stage.world.story()) == {"cloud": 0, "onprem": 0}
 
-    async def test_a_failed_job_fails_the_run_with_the_jobs_reason(self, stage: Stage) -> None:
+    def test_a_failed_job_fails_the_run_with_the_jobs_reason(self, stage: Stage) -> None:
         stage.world.plan_jobs(exit_code=1, detail="no module named pandas")
-        ended = await stage.run()
+        ended = stage.run()
         assert ended.told == ("FAILED", "Failed")
-        assert "no module named pandas" in ended.state.message
+        assert "no module named pandas" in ended.message
         assert ended.error == "JobFailedError"
 
-    async def test_a_refused_plan_fails_the_run_before_a_byte_moves(self, stage: Stage) -> None:
+    def test_a_refused_plan_fails_the_run_before_a_byte_moves(self, stage: Stage) -> None:
         stage.world.pattern("onprem_train_cloud_deploy").scenario["exports"] = {}
-        ended = await stage.run()
+        ended = stage.run()
         assert (ended.told[0], ended.error) == ("FAILED", "ResidencyError")
         assert stage.world.entries(Kind.MOVEMENT) == ()
 
-    async def test_a_scenario_that_serves_nowhere_ends_with_its_own_error(self, stage: Stage) -> None:
+    def test_a_scenario_that_serves_nowhere_ends_with_its_own_error(self, stage: Stage) -> None:
         stage.world.scenario["endpoint"]["sites"] = ["vnet"]
         del stage.world.inventory["targets"]["aks-serving"]
-        ended = await stage.run()
+        ended = stage.run()
         assert (ended.told[0], ended.error) == ("FAILED", "InputError")
 
-    async def test_a_file_that_cannot_be_read_ends_with_file_and_hint(self, stage: Stage) -> None:
+    def test_a_file_that_cannot_be_read_ends_with_file_and_hint(self, stage: Stage) -> None:
         stage.world.scenario["endpoint"]["sites"] = ["moon"]
-        ended = await stage.run()
+        ended = stage.run()
         assert (ended.told[0], ended.error) == ("FAILED", "InputError")
         assert ended.events[-1]["error"]["where"].startswith(str(stage.world.scenario_file))
 
 
 class TestRetries:
-    async def test_a_transient_error_is_retried(self, stage: Stage) -> None:
+    def test_a_transient_error_is_retried(self, stage: Stage) -> None:
         stage.world.write()
         stage.world.faults("rack").plan(submit=["TargetUnavailableError", "TargetUnavailableError"])
-        ended = await stage.run()
+        ended = stage.run()
         assert ended.told == ("COMPLETED", "Promoted")
-        assert ended.tasks(13)["submit to rack"] == 3
+        assert ended.tasks(15)["submit to rack"] == 3
 
-    async def test_a_permanent_error_is_not(self, stage: Stage) -> None:
+    def test_a_permanent_error_is_not(self, stage: Stage) -> None:
         stage.world.write()
         stage.world.faults("rack").plan(submit=["AuthError"])
-        ended = await stage.run()
+        ended = stage.run()
         assert (ended.told[0], ended.error) == ("FAILED", "AuthError")
         assert ended.tasks(5)["submit to rack"] == 1
 
-    async def test_a_run_that_ended_on_a_transient_error_is_carried_on_by_the_next(self, stage: Stage) -> None:
+    def test_a_run_that_ended_on_a_transient_error_is_carried_on_by_the_next(self, stage: Stage) -> None:
         stage.world.pattern("cloud_train_onprem_deploy").write()
         stage.world.faults("cloud-cpu").plan(observe=["TargetUnavailableError"] * 4)
-        assert (await stage.run()).error == "TargetUnavailableError"
-        assert (await stage.run()).told == ("COMPLETED", "Promoted")
+        assert stage.run().error == "TargetUnavailableError"
+        assert stage.run().told == ("COMPLETED", "Promoted")
         assert len(stage.world.jobs()) == 1
 
 
 class TestHybrid:
-    async def test_a_lost_job_is_trained_in_the_cloud(self, stage: Stage) -> None:
+    def test_a_lost_job_is_trained_in_the_cloud(self, stage: Stage) -> None:
         stage.world.plan_jobs("rack", reason="Lost")
-        ended = await stage.run()
+        ended = stage.run()
         assert ended.told == ("COMPLETED", "Promoted")
         assert [attempt.target for attempt in training.attempts(stage.world.story())] == ["rack", "cloud-cpu"]
         assert any(event["text"].startswith("rack is avoided") for event in ended.events)
 
-    async def test_a_target_that_stops_to_answer_is_left(self, stage: Stage) -> None:
+    def test_a_target_that_stops_to_answer_is_left(self, stage: Stage) -> None:
         stage.world.plan_jobs("rack", running_seconds=60)
         stage.world.faults("rack").plan(observe=["TargetUnavailableError"] * 4)
-        assert (await stage.run()).told == ("COMPLETED", "Promoted")
+        assert stage.run().told == ("COMPLETED", "Promoted")
         assert [attempt.target for attempt in training.attempts(stage.world.story())] == ["rack", "cloud-cpu"]
 
-    async def test_a_failed_job_is_nowhere_else_better(self, stage: Stage) -> None:
+    def test_a_failed_job_is_nowhere_else_better(self, stage: Stage) -> None:
         stage.world.plan_jobs("rack", exit_code=1)
-        assert (await stage.run()).error == "JobFailedError"
+        assert stage.run().error == "JobFailedError"
         assert len(stage.world.jobs()) == 1
 
-    async def test_it_ends_when_every_target_lost_the_job(self, stage: Stage) -> None:
+    def test_it_ends_when_every_target_lost_the_job(self, stage: Stage) -> None:
         stage.world.plan_jobs(reason="Lost")
-        ended = await stage.run()
+        ended = stage.run()
         assert ended.error == "NowhereToGoError"
-        assert len(stage.world.jobs()) == 2
+        assert len(stage.world.jobs()) == 3  # rack, cloud-cpu and aks
 
-    async def test_it_stays_at_home_when_unreachable_targets_may_not_be_left(self, stage: Stage) -> None:
+    def test_it_stays_at_home_when_unreachable_targets_may_not_be_left(self, stage: Stage) -> None:
         stage.world.scenario["placement"] = {"failover": {"unreachable": False}}
         stage.world.plan_jobs("rack", reason="Lost")
-        assert (await stage.run()).error == "NowhereToGoError"
+        assert stage.run().error == "NowhereToGoError"
 
 
 class TestWhatPrefectShows:
-    async def test_names_artifacts_and_progress(self, stage: Stage) -> None:
-        ended = await stage.run()
+    def test_names_artifacts_and_progress(self, stage: Stage) -> None:
+        ended = stage.run()
         run = stage.host.prefect("GET", f"/flow_runs/{ended.id}")
         assert run["name"] == "flights: run"
         key = ended.report["run_key"]
-        names = set(ended.tasks(14))
+        names = set(ended.tasks(15))
         assert {
             "place flights",
             "stage data for rack",
@@ -243,42 +240,42 @@ class TestWhatPrefectShows:
 
 
 class TestOtherFlows:
-    async def test_redeploy_by_hand_goes_back_and_a_run_holds_the_newer_back(self, stage: Stage) -> None:
-        await stage.run()
+    def test_redeploy_by_hand_goes_back_and_a_run_holds_the_newer_back(self, stage: Stage) -> None:
+        stage.run()
         new_data(stage.world)
-        await stage.run()
-        assert (await stage.run("redeploy", "rollback")).told == ("COMPLETED", "Promoted")
+        stage.run()
+        assert stage.run("redeploy", "rollback").told == ("COMPLETED", "Promoted")
         assert champion(stage.world.story()) == "1"
-        assert (await stage.run()).told == ("COMPLETED", "Unchanged")
+        assert stage.run().told == ("COMPLETED", "Unchanged")
 
-    async def test_reconcile_carries_on_what_was_begun(self, stage: Stage) -> None:
+    def test_reconcile_carries_on_what_was_begun(self, stage: Stage) -> None:
         stage.world.pattern("cloud_train_onprem_deploy").write()
         stage.world.faults("cloud-cpu").plan(observe=["TargetUnavailableError"] * 4)
-        await stage.run()
-        ended = await stage.run("reconcile", "reconcile")
+        stage.run()
+        ended = stage.run("reconcile", "reconcile")
         assert ended.told == ("COMPLETED", "Reconciled")
         assert "put right" in ended.report["text"]
         assert champion(stage.world.story()) == "1"
-        assert "as it should be" in (await stage.run("reconcile", "reconcile")).report["text"]
+        assert "as it should be" in stage.run("reconcile", "reconcile").report["text"]
 
-    async def test_reconcile_deploys_a_champion_that_does_not_serve(self, stage: Stage) -> None:
-        await stage.run()
+    def test_reconcile_deploys_a_champion_that_does_not_serve(self, stage: Stage) -> None:
+        stage.run()
         (stage.world.home / "sites/cloud/serving/cloud-serving/endpoints/delay.json").unlink()
-        assert (await stage.run("reconcile", "reconcile")).told == ("COMPLETED", "Reconciled")
+        assert stage.run("reconcile", "reconcile").told == ("COMPLETED", "Reconciled")
         assert serving(stage.world.story()) == {"cloud": "1", "onprem": "1"}
 
-    async def test_replicate_data_brings_it_ahead_of_need(self, stage: Stage) -> None:
+    def test_replicate_data_brings_it_ahead_of_need(self, stage: Stage) -> None:
         stage.world.scenario["data"]["flights"]["replication"] = "proactive"
-        ended = await stage.run("replicate_data", "replicate")
+        ended = stage.run("replicate_data", "replicate")
         assert ended.told == ("COMPLETED", "Replicated")
         assert stage.world.entries(Kind.MOVEMENT)[0].payload["to_site"] == "onprem"
 
-    async def test_a_site_that_is_silent_at_the_end_fails_no_report(self, stage: Stage) -> None:
-        await stage.run()
+    def test_a_site_that_is_silent_at_the_end_fails_no_report(self, stage: Stage) -> None:
+        stage.run()
         stage.world.plan_jobs(metrics={**GOOD, "mae": 30})
         new_data_only(stage.world)
         FaultPlan(stage.world.home / "sites/cloud/serving/cloud-serving").plan(observe=["TargetUnavailableError"])
-        ended = await stage.run()
+        ended = stage.run()
         assert ended.told == ("COMPLETED", "Refused")
         assert {row["phase"] for row in ended.report["serving"]} == {"Ready", "Unreachable"}
 
