@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PIPE_WIDTH = 200  # no terminal to fit: wide enough for a URL beside a reason
+LEAST_WIDTH = 12  # a column narrower than this cannot be read; a terminal too narrow for that wraps whole lines itself
+COLUMN_GAP = 3
 
 KEPT_WHOLE = frozenset({"endpoint URL", "URL", "Prefect"})  # the other columns give way first: these are copied
 
@@ -42,26 +44,36 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
     from rich.table import Table
     from rich.text import Text
 
-    filled = [[Text(cell) for cell in row] for row in rows]
+    filled = [tuple(row) for row in rows]
     if not filled:
         return
     if title:
         heading(title)
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
-    for column in columns:
-        made.add_column(column, overflow="fold", no_wrap=column in KEPT_WHOLE)
+    least = [_least_width(column, cells) for column, cells in zip(columns, zip(*filled, strict=True), strict=True)]
+    for column, width in zip(columns, least, strict=True):
+        made.add_column(column, overflow="fold", no_wrap=column in KEPT_WHOLE, min_width=width)
     for row in filled:
-        made.add_row(*row)
+        made.add_row(*(Text(cell) for cell in row))
     sys.stdout.flush()
-    console().print(made)
+    _console(sum(least) + COLUMN_GAP * len(least)).print(made, crop=False)
 
 
-def console() -> "Console":
-    """Standard output as rich's; a pipe has no width of its own."""
-    from rich.console import Console
+def _console(least: int) -> "Console":
+    """Standard output as rich's, at least so wide. A pipe has no width, whatever the environment says of some terminal."""
+    from rich.console import Console, ConsoleDimensions
 
-    wide = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(width=wide, highlight=False, markup=False, emoji=False)
+    made = Console(highlight=False, markup=False, emoji=False)
+    width, height = made.size if sys.stdout.isatty() else (PIPE_WIDTH, 0)
+    made.size = ConsoleDimensions(max(width, least), height)
+    return made
+
+
+def _least_width(column: str, cells: Sequence[str]) -> int:
+    """All of it where it is to be copied, else the longest word, within reason."""
+    if column in KEPT_WHOLE:
+        return max(len(cell) for cell in (column, *cells))
+    return min(LEAST_WIDTH, max(len(word) for cell in (column, *cells) for word in cell.split() or [""]))
 
 
 def size(count: Json) -> str:
