@@ -27,7 +27,7 @@ from landbridge.domain.values import Resources, SiteKind
 
 __all__ = [
     "Capacity", "Change", "Lever", "NodeCapacity", "Placement", "PlacementRequest", "Refusal", "Rule",
-    "TargetRuling", "TargetView", "apply_change", "place", "why_not",
+    "TargetRuling", "TargetView", "apply_change", "place", "smallest_change", "why_not",
 ]  # fmt: skip
 
 FAILOVER_OF: Mapping[Rule, FailoverReason] = {
@@ -76,6 +76,13 @@ def place(request: PlacementRequest, views: Sequence[TargetView], now: datetime)
     others = (_eligible(row.view, _room(row.view), chosen=False) for row in eligible[1:])
     spilled = FAILOVER_OF[cause.refusal.rule] if cause and cause.refusal else None
     return Placement(chosen.target, (chosen, *others, *refused), spilled)
+
+
+def smallest_change(placement: Placement) -> str:
+    """What helps the refused target that came furthest through the rules: it is the nearest to being eligible. "" if none."""
+    order = list(Rule)
+    refused = [(order.index(ruling.rule), ruling.change) for ruling in placement.rulings if ruling.rule]
+    return max(refused, key=lambda item: item[0], default=(0, ""))[1]
 
 
 def why_not(request: PlacementRequest, views: Sequence[TargetView], now: datetime, target: str) -> tuple[Change, ...]:

@@ -13,7 +13,7 @@ from landbridge.domain.values import Json
 from landbridge.files.problems import Problem, problems_of
 from landbridge.files.yaml_tree import Keys, parse
 
-__all__ = ["Document", "Problem", "check", "read", "refuse"]
+__all__ = ["Document", "Problem", "check", "place", "read", "refuse"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -51,6 +51,14 @@ def read(path: Path) -> Document:
     """
     data, lines = parse(path)
     return Document(str(path), data, lines)
+
+
+def place(path: str, *keys: str | int) -> str:
+    """`file:line` of a key, for what is found wrong long after the file was read; the file alone when it is gone."""
+    try:
+        return read(Path(path)).where(*keys)
+    except InputError:
+        return path
 
 
 def check(model: type[Model], document: Document, hint_docs: str = "") -> Model:

@@ -18,6 +18,7 @@ from landbridge.domain.requests import Candidate
 from landbridge.domain.residency import exportable_metrics, must_strip
 from landbridge.domain.values import Json, ModelVersion
 from landbridge.drivers.fsspec.models import strip_model
+from landbridge.files.document import place
 from landbridge.operations import connections, movements
 from landbridge.operations.sites import registry_site, tracking_site
 from landbridge.operations.story import Story
@@ -65,13 +66,13 @@ def evaluate(story: Story, trained: TrainedJob) -> Evaluated:
         raise JobFailedError(
             f"Job {trained.attempt.name} succeeded but left no model in its output {name!r}.",
             f"Write the model into ${{{{outputs.{name}}}}}, or set model.output to the output that holds it.",
-            story.scenario.path,
+            place(story.scenario.path, "model"),
         )
     if story.scenario.endpoint.scoring is None and not (folder / "MLmodel").is_file():
         raise JobFailedError(
             f"Output {name!r} of job {trained.attempt.name} is no MLflow model: it has no MLmodel file.",
             "Save it with mlflow.<flavour>.save_model, or give endpoint.scoring a score.py.",
-            story.scenario.path,
+            place(story.scenario.path, "endpoint"),
         )
     metrics = connections.tracker(story.inventory, tracking_site(story)).metrics(trained.attempt.tracking_run)
     return Evaluated(trained, str(folder), metrics)
@@ -88,10 +89,14 @@ def judge_candidate(story: Story, evaluated: Evaluated) -> Judged:
     registry = connections.registry(story.inventory, site)
     champion = registry.find(story.scenario.model.name, alias=CHAMPION)
     mine = champion is not None and champion.tags.get(RUN_KEY) == story.run_key
-    verdict = judge(story.scenario.gate, evaluated.metrics, None if champion is None or mine else champion.metrics)
+    compared = None if champion is None or mine else champion.metrics
+    try:
+        verdict = judge(story.scenario.gate, evaluated.metrics, compared)
+    except InputError as error:
+        raise InputError(error.message, error.hint, place(story.scenario.path, "gate")) from error
     record_verdict(story, verdict, f"run-{story.run_key}")
     if not verdict.passed:
-        raise refusal(story.scenario.path, verdict)
+        raise refusal(place(story.scenario.path, "gate"), verdict)
     return Judged(evaluated, verdict)
 
 
@@ -102,13 +107,13 @@ def record_verdict(story: Story, verdict: Verdict, of: str) -> None:
     connections.ledger(story.inventory.home).record(entry)
 
 
-def refusal(path: str, verdict: Verdict) -> GateError:
+def refusal(where: str, verdict: Verdict) -> GateError:
     """Tell why the gate did not let it pass."""
     bad = "; ".join(reason.detail for reason in verdict.reasons if reason.outcome is not VerdictOutcome.PASS)
     return GateError(
         f"The gate said {verdict.outcome}: {bad}. What serves now keeps serving.",
         "Train a better model, or change the gate if it asks too much.",
-        path,
+        where,
     )
 
 
@@ -166,7 +171,7 @@ def exported_metrics(story: Story, home: str, metrics: Mapping[str, float]) -> M
         raise InputError(
             f"exports.metrics names {absent!r}{nearest(absent, metrics)}, which the job did not log.",
             "Log it in the job (mlflow.log_metric), or take it out of exports.metrics.",
-            story.scenario.path,
+            place(story.scenario.path, "exports", "metrics"),
         )
     allowed = exportable_metrics(metrics, story.homed, story.border(home, registry_site(story)))
     return {name: metrics[name] for name in allowed}

@@ -10,7 +10,15 @@ from landbridge.domain.errors import LandbridgeError, NowhereToGoError, RefusedE
 from landbridge.domain.gate import wanted_metrics
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.lineage import parse_lineage
-from landbridge.domain.placement import Change, Placement, PlacementRequest, TargetRuling, place, why_not
+from landbridge.domain.placement import (
+    Change,
+    Placement,
+    PlacementRequest,
+    TargetRuling,
+    place,
+    smallest_change,
+    why_not,
+)
 from landbridge.domain.plan import Check, Decision, Finding, FindingKind, Movement, MovementKind, Plan, PlannedStep
 from landbridge.domain.requests import ColourSpec, ResolvedEnvironment
 from landbridge.domain.residency import must_strip
@@ -90,11 +98,10 @@ def require_place(story: Story, avoided: Mapping[str, str]) -> Placement:
     entry = Entry(Kind.DECISION, story.scenario.name, story.run_key, "placement", time.time(), dict(asdict(placement)))
     connections.ledger(story.inventory.home).record(entry)
     if placement.chosen is None:
-        reasons = "; ".join(f"{ruling.target}: {ruling.reason}" for ruling in placement.rulings)
-        hints = [ruling.change for ruling in placement.rulings if ruling.change]
+        reasons = "; ".join(f"{ruling.target}: {ruling.reason} (rule {ruling.rule})" for ruling in placement.rulings)
         raise NowhereToGoError(
             f"No target can train {story.scenario.name}: {reasons}. What serves now keeps serving.",
-            hints[0] if hints else "Add a training target to the inventory.",
+            smallest_change(placement) or "Add a training target to the inventory.",
             story.scenario.path,
         )
     leave(story, avoided)

@@ -7,6 +7,7 @@ from landbridge.domain.inventory import Inventory, Role, Site, Target
 from landbridge.domain.requests import ResolvedEnvironment
 from landbridge.domain.residency import placement_allowed
 from landbridge.domain.values import Pattern, SiteKind
+from landbridge.files.document import place
 from landbridge.operations import connections
 from landbridge.operations.story import Story
 
@@ -39,7 +40,7 @@ def serving_sites(story: Story) -> tuple[str, ...]:
             raise InputError(
                 f"endpoint.sites names {word!r}, where no target serves{_private_words(story)}.",
                 "Add a target with `roles: [serve]` there to the inventory, or name another site.",
-                story.scenario.path,
+                place(story.scenario.path, "endpoint", "sites"),
             )
         found += named or kind
     return tuple(name for name in inventory.sites if name in found)
@@ -68,7 +69,7 @@ def registry_site(story: Story) -> str:
         raise InputError(
             f"No site of kind {words[0]!r} has a model registry.",
             "Add `registry:` to one in the inventory, or name a site in model.registry.",
-            inventory.path,
+            place(inventory.path, "sites"),
         )
     return candidates[0]
 
@@ -85,7 +86,7 @@ def tracking_site(story: Story) -> str:
         raise InputError(
             f"Data set {bound[0].asset.name!r} may not leave {home!r}, and that site has no registry to track training.",
             f"Add `registry:` to sites.{home}.",
-            story.inventory.path,
+            place(story.inventory.path, "sites", home),
         )
     return home
 
@@ -101,7 +102,7 @@ def environment_on(story: Story, target: str) -> ResolvedEnvironment:
         raise CapabilityMissingError(
             f"Environment {story.job.environment.label!r} is not known on target {target!r}.",
             "Add it to `environments:` in the inventory, with the image or Python it means there.",
-            story.inventory.path,
+            place(story.inventory.path, "environments"),
         )
     return found
 

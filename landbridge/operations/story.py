@@ -15,6 +15,7 @@ from landbridge.domain.residency import Border, HomedData
 from landbridge.domain.retrain import RunParts, run_key
 from landbridge.domain.scenario import DataAsset, Scenario
 from landbridge.domain.values import Json
+from landbridge.files.document import place
 from landbridge.files.inventory import load_inventory
 from landbridge.files.job import load_job, with_inputs
 from landbridge.files.scenario import load_scenario
@@ -171,19 +172,19 @@ def _check_bindings(scenario: Scenario, job: CommandJob) -> None:
         raise InputError(
             f"Job input {name!r} reads data that the scenario does not declare.",
             f"Add `data: {{{name}: {{residency: …}}}}` to the scenario; landbridge moves no data without a rule.",
-            scenario.path,
+            place(scenario.path, "data"),
         )
     for name in sorted(set(scenario.data) - {name for name, given in job.inputs.items() if given.is_data}):
         raise InputError(
             f"Data set {name!r} is no data input of the job{nearest(name, job.inputs)}.",
             f"Name it after an input of {job.path}, or take it out.",
-            scenario.path,
+            place(scenario.path, "data", name),
         )
     if scenario.model.output not in job.outputs:
         raise InputError(
             f"The job has no output {scenario.model.output!r}{nearest(scenario.model.output, job.outputs)}.",
             "Set model.output to the job output that holds the model.",
-            scenario.path,
+            place(scenario.path, "model", "output"),
         )
 
 
@@ -193,7 +194,8 @@ def _check_homes(scenario: Scenario, inventory: Inventory, job: CommandJob) -> N
         try:
             data_location(asset, job, inventory)
         except InputError as error:
-            raise InputError(error.message, error.hint, scenario.path if asset.uri else job.path) from error
+            said_in = (scenario.path, "data", asset.name) if asset.uri else (job.path, "inputs", asset.name)
+            raise InputError(error.message, error.hint, place(*said_in)) from error
 
 
 def _check_sites(scenario: Scenario, inventory: Inventory) -> None:
@@ -206,5 +208,5 @@ def _check_sites(scenario: Scenario, inventory: Inventory) -> None:
             raise InputError(
                 f"{key} names {word!r}, which is no site and no kind of site here{nearest(word, inventory.sites)}.",
                 f"Use one of: {', '.join([*inventory.sites, *sorted(kinds)])}.",
-                scenario.path,
+                place(scenario.path, *key.split(".")),
             )

@@ -8,6 +8,7 @@ from landbridge.domain.gate import Reason, Verdict, VerdictOutcome, judge
 from landbridge.domain.ledger import Kind, Outcome, Release
 from landbridge.domain.lineage import RUN_KEY
 from landbridge.domain.values import ModelVersion
+from landbridge.files.document import place
 from landbridge.operations import connections
 from landbridge.operations.candidates import CHAMPION, record_verdict, refusal
 from landbridge.operations.sites import registry_site
@@ -62,7 +63,7 @@ def judge_version(story: Story, version: ModelVersion) -> ModelVersion:
     verdict = _judged(story, version, compared)
     record_verdict(story, verdict, f"version-{version.version}")
     if not verdict.passed:
-        raise refusal(story.scenario.path, verdict)
+        raise refusal(place(story.scenario.path, "gate"), verdict)
     return version
 
 

@@ -153,7 +153,8 @@ def explain(code: int | None, reason: str) -> tuple[str, str]:
     """Say in one word and one sentence why the job failed; two empty strings when it did not."""
     last = last_line()
     if reason == "Timeout":
-        return reason, f"The job ran past its limit and was ended. Last line: {last}"
+        limit = float(read("start").split("\0")[1])
+        return reason, f"The job ran past its limit of {limit:g} s and was ended. Last line: {last}"
     if reason or code is None:
         return "Cancelled", "The job was cancelled."
     if code == 0:
@@ -163,7 +164,7 @@ def explain(code: int | None, reason: str) -> tuple[str, str]:
         return "DiskFull", f"The disk is full. Last line: {last}"
     if 0 < number < 32:
         memory = "; the kernel does so when memory runs out" if number == signal.SIGKILL else ""
-        return "Signal", f"Signal {signal.strsignal(number) or number} ended the job{memory}. Last line: {last}"
+        return "Signal", f"Signal {number} ({signal.strsignal(number)}) ended the job{memory}. Last line: {last}"
     return "Exit", f"The job ended with exit code {code}. Last line: {last}"
 
 

@@ -1,5 +1,6 @@
 """One real `landbridge up` for the whole session, and a playground per test: own scenario, model and data names."""
 
+import hashlib
 import json
 import os
 import re
@@ -41,14 +42,17 @@ class Playground:
     inventory: Path
     lake: Path
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "LANDBRIDGE_HOME": str(self.home)}
+
     def landbridge(self, *arguments: str, seconds: float = RUN_SECONDS) -> Said:
-        environment = {**os.environ, "LANDBRIDGE_HOME": str(self.home)}
         done = subprocess.run(
             [*COMMAND, *arguments],
             capture_output=True,
             text=True,
             timeout=seconds,
-            env=environment,
+            env=self.environment,
             cwd=self.folder,
             check=False,
         )
@@ -97,16 +101,17 @@ def free_ports(inventory: str) -> str:
 def playground(home: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Playground:
     """Give the pattern that the test names by `@pytest.mark.parametrize("playground", …, indirect=True)`."""
     pattern, store = request.param
-    folder = tmp_path / "scenarios"
+    return make_playground(home, tmp_path / "scenarios", pattern, store)
+
+
+def make_playground(home: Path, folder: Path, pattern: str, store: str) -> Playground:
+    """Copy scenarios/ into `folder`; the pattern's names and data are those of this folder alone."""
     shutil.copytree(ROOT / "scenarios", folder)
-    mark = re.sub(r"[^a-z0-9]", "", request.node.name.lower())[-6:] + tmp_path.name[-2:]
-    mark = re.sub(r"[^a-z0-9]", "x", mark)
+    mark = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
     scenario = folder / f"{pattern}.yaml"
     text = scenario.read_text().replace(f"datastores/{store}/paths/flights", f"datastores/{store}/paths/{mark}/flights")
     text = re.sub(r"name: (flights|flight-delay)-[a-z-]+", rf"name: \1-{mark}", text)
     text = re.sub(r"triggers: .*", "triggers: {new_data: []}", text)
     scenario.write_text(re.sub(r"soak: \d+s", "soak: 200ms", re.sub(r"step: \d+s", "step: 200ms", text)))
-    lake = (
-        home / "sites" / {"lake": "cloud", "plant": "onprem", "vault": "cloud-vnet"}[store] / store / mark / "flights"
-    )
-    return Playground(home, folder, scenario, home / "inventory.yaml", lake)
+    site = {"lake": "cloud", "plant": "onprem", "vault": "cloud-vnet"}[store]
+    return Playground(home, folder, scenario, home / "inventory.yaml", home / "sites" / site / store / mark / "flights")

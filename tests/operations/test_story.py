@@ -122,12 +122,20 @@ def test_the_trigger_is_no_part_of_the_run_key_and_a_forced_run_has_its_own(worl
     assert world.story("run", inputs={"max_iter": 61}).run_key not in {plain, forced}
 
 
-def test_undeclared_data_is_refused_with_the_scenario_file(world: World) -> None:
+def _line_of(world: World, key: str) -> str:
+    """`file:line` of the only line of the scenario's file that holds the key."""
+    [line] = [
+        number for number, text in enumerate(world.scenario_file.read_text().splitlines(), 1) if f'"{key}":' in text
+    ]
+    return f"{world.scenario_file}:{line}"
+
+
+def test_undeclared_data_is_refused_with_file_and_line(world: World) -> None:
     world.job["inputs"]["weather"] = {"type": "uri_folder", "path": "azureml://datastores/lake/paths/weather"}
     world.job["command"] += " ${{inputs.weather}}"
     with pytest.raises(InputError, match="'weather' reads data that the scenario does not declare") as caught:
         world.story()
-    assert caught.value.where == str(world.scenario_file)
+    assert caught.value.where == _line_of(world, "data")
 
 
 def test_data_that_no_input_takes_is_refused(world: World) -> None:
@@ -136,11 +144,11 @@ def test_data_that_no_input_takes_is_refused(world: World) -> None:
         world.story()
 
 
-def test_data_without_a_home_is_refused_with_the_scenario_file(world: World) -> None:
+def test_data_without_a_home_is_refused_with_file_and_line(world: World) -> None:
     world.scenario["data"]["flights"]["uri"] = "https://example.org/flights"
     with pytest.raises(InputError, match="names no datastore") as caught:
         world.story()
-    assert caught.value.where == str(world.scenario_file)
+    assert caught.value.where == _line_of(world, "flights")
 
 
 def test_an_unknown_datastore_is_refused_with_the_nearest(world: World) -> None:
@@ -164,11 +172,11 @@ def test_missing_data_is_not_found(world: World) -> None:
         ("data.flights.residency", lambda world: world.scenario["data"]["flights"].update(residency="moon")),
     ],
 )
-def test_an_unknown_site_is_refused_with_its_key(world: World, key: str, change: Change) -> None:
+def test_an_unknown_site_is_refused_with_its_key_and_line(world: World, key: str, change: Change) -> None:
     change(world)
     with pytest.raises(InputError, match=re.escape(key)) as caught:
         world.story()
-    assert caught.value.where == str(world.scenario_file)
+    assert caught.value.where == _line_of(world, key.rsplit(".", maxsplit=1)[-1])
 
 
 def test_a_wrong_output_name_is_refused_with_the_nearest(world: World) -> None:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from landbridge.domain.errors import InputError
-from landbridge.files.document import Document, Problem, check, read, refuse
+from landbridge.files.document import Document, Problem, check, place, read, refuse
 
 
 @pytest.fixture
@@ -44,6 +44,13 @@ def test_line_finds_keys_and_items_and_falls_back_to_the_nearest_parent(write):
     assert document.line("a", "b", 7, "z") == 3
     assert document.line("missing") == 2
     assert document.where("c") == f"{document.path}:6"
+
+
+def test_a_place_is_told_of_a_file_that_was_read_long_ago_and_of_one_that_is_gone(write):
+    path = write("a: 1\nb:\n  c: 2\n")
+    assert place(str(path), "b", "c") == f"{path}:3"
+    path.unlink()
+    assert place(str(path), "b", "c") == str(path)
 
 
 def test_merge_keys_and_anchors_work_and_keep_their_lines(write):

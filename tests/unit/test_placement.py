@@ -9,7 +9,16 @@ from landbridge.domain.capacity import Capacity, NodeCapacity, in_words, slots
 from landbridge.domain.errors import InputError
 from landbridge.domain.inventory import InstanceType, MaintenanceWindow, Role, Target
 from landbridge.domain.maintenance import opening, span
-from landbridge.domain.placement import FAILOVER_OF, PlacementRequest, Rule, TargetRuling, TargetView, place, why_not
+from landbridge.domain.placement import (
+    FAILOVER_OF,
+    PlacementRequest,
+    Rule,
+    TargetRuling,
+    TargetView,
+    place,
+    smallest_change,
+    why_not,
+)
 from landbridge.domain.residency import HomedData
 from landbridge.domain.scenario import DataAsset, FailoverReason, PlacementPolicy, Requirements
 from landbridge.domain.values import Pattern, Resources, SiteKind
@@ -268,6 +277,14 @@ def test_preference_comes_before_cost_before_data_before_name() -> None:
 
 def test_no_target_is_an_answer() -> None:
     assert place(HYBRID, [], NOW).chosen is None
+
+
+def test_the_nearest_to_being_eligible_says_what_helps() -> None:
+    serves, drained = view("serves", roles=frozenset({Role.SERVE})), view("rack", drained="new disks")
+    nowhere = place(HYBRID, (serves, drained), NOW)
+    assert nowhere.chosen is None
+    assert smallest_change(nowhere) == "End the drain of rack."
+    assert smallest_change(place(HYBRID, (), NOW)) == ""
 
 
 def test_why_not_of_an_unknown_target_names_the_nearest() -> None:
