@@ -1,7 +1,8 @@
 """`make demo`: a pattern's whole story on real data, through the same commands a user types.
 
-First run on two months of flights; then a small load runs against every endpoint while a third month arrives, and landbridge
+First run on two months of flights; then a small load runs against every endpoint while the next month arrives, and landbridge
 retrains and redeploys by itself. Ends with what serves, and how many requests the load lost (none, or this fails).
+Run it again, and it goes on with the month after.
 """
 
 import os
@@ -9,12 +10,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
+from landbridge.cli import show
 from landbridge.client import Client, JsonObject
 
 HERE = Path(__file__).parent
@@ -30,6 +32,8 @@ STORES = {
 }
 REQUESTS_PER_SECOND = 20
 NOTICE_SECONDS = 30.0
+MONTHS = 12
+COLUMNS = ("site", "endpoint URL", "model version", "traffic", "answered", "failed", "time")
 SMOKE = (HERE / "flight-delay" / "smoke.json").read_bytes()
 
 console = Console()
@@ -63,6 +67,17 @@ class Load(threading.Thread):
         self.join()
 
 
+@dataclass(frozen=True)
+class Closing:
+    """What one pattern came to; `print` says it as a table."""
+
+    title: str
+    rows: list[tuple[str, ...]]
+
+    def print(self) -> None:
+        show.table(COLUMNS, self.rows, self.title)
+
+
 def landbridge(*arguments: str) -> None:
     """Run a command as a user would; the demo ends where the command fails."""
     console.rule(f"[bold]landbridge {' '.join(arguments)}", align="left")
@@ -71,13 +86,18 @@ def landbridge(*arguments: str) -> None:
         sys.exit(done.returncode)
 
 
-def bring(months: str, store: str) -> None:
-    folder = HOME / "sites" / store / "flights"
+def bring(months: str, folder: Path) -> None:
+    """Let a batch of flights arrive."""
     prepare = HERE / "flight-delay" / "prepare.py"
     subprocess.run(
         [sys.executable, str(prepare), "--months", months, "--out", str(folder)], check=True, stdout=subprocess.DEVNULL
     )
     console.print(f"Flights of 2013, month {months}, are in {folder}.")
+
+
+def months_in(folder: Path) -> int:
+    """How many months are there, the first ones of the year."""
+    return len(list(folder.glob("flights-2013-*.csv")))
 
 
 def report_of(client: Client, run: JsonObject) -> JsonObject:
@@ -92,11 +112,15 @@ def newest(client: Client, pattern: str) -> JsonObject:
     return next(run for run in client.runs() if run["flow"] == pattern)
 
 
-def demo(pattern: str) -> Table:
-    """Carry one pattern through; returns its closing table."""
+def demo(pattern: str) -> Closing:
+    """Carry one pattern through."""
     scenario = f"scenarios/{pattern}.yaml"
     started = time.monotonic()
-    bring("1-2", STORES[pattern])
+    lake = HOME / "sites" / STORES[pattern] / "flights"
+    if not months_in(lake):
+        bring("1-2", lake)
+    if months_in(lake) == MONTHS:
+        sys.exit("All months of the year are used up. To fix: start over with `make demo-down`, then `make demo`.")
     landbridge("run", scenario, "-i", str(INVENTORY))
     client = Client(HOME)
     first = newest(client, pattern)
@@ -104,7 +128,7 @@ def demo(pattern: str) -> Table:
     loads = {site: Load(url, smoke_body()) for site, url in endpoints.items()}
     for load in loads.values():
         load.start()
-    bring("3", STORES[pattern])
+    bring(str(months_in(lake) + 1), lake)
     console.print("Nothing is ordered now: landbridge sees the new batch by itself.")
     second = wait_for_another(client, pattern, first)
     landbridge("run", scenario, "-i", str(INVENTORY))  # follows the run that is going
@@ -130,35 +154,40 @@ def wait_for_another(client: Client, pattern: str, before: JsonObject) -> JsonOb
     sys.exit(f"No run started by itself within {NOTICE_SECONDS:g} s; see {HOME}/services/up.log.")
 
 
-def closing(pattern: str, report: JsonObject, loads: dict[str, Load], seconds: float) -> Table:
+def closing(pattern: str, report: JsonObject, loads: dict[str, Load], seconds: float) -> Closing:
     """What serves where, and what the load saw while it changed."""
-    table = Table(title=f"{pattern}: {report['text']} (trained and redeployed by itself in {report['seconds']:.1f} s)")
-    for column in ("site", "endpoint", "model version", "traffic", "answered", "failed"):
-        table.add_column(column, overflow="fold")
-    for row in report["serving"]:
-        load = loads[row["site"]]
-        version, traffic = f"{row['model']} {row['version']}", f"{row['traffic']} %"
-        table.add_row(row["site"], row["url"], version, traffic, str(load.answered), str(load.failed))
-    table.caption = f"{seconds:.0f} s in all"
+    rows = [
+        (
+            str(row["site"]),
+            str(row["url"]),
+            f"{row['model']} {row['version']}",
+            f"{row['traffic']} %",
+            str(loads[row["site"]].answered),
+            str(loads[row["site"]].failed),
+            f"{seconds:.0f} s",
+        )
+        for row in report["serving"]
+    ]
+    title = f"{pattern}: {report['text']} (trained and redeployed by itself in {report['seconds']:.1f} s)"
+    found = Closing(title, rows)
     lost = sum(load.failed for load in loads.values())
     if lost or report["outcome"] != "Promoted":
-        console.print(table)
+        found.print()
         sys.exit(f"{lost} requests failed; outcome {report['outcome']}.")
-    return table
+    return found
 
 
 def main() -> None:
     asked = sys.argv[1] if len(sys.argv) > 1 else "hybrid_train_deploy"
     if asked != "all" and asked not in STORES:
         sys.exit(f"No pattern {asked!r}. To fix: use one of {', '.join(STORES)}, or all.")
-    tables = [demo(pattern) for pattern in (STORES if asked == "all" else [asked])]
-    for table in tables:
-        console.print(table)
+    for found in [demo(pattern) for pattern in (STORES if asked == "all" else [asked])]:
+        found.print()
     health = Client(HOME).health()
     say("\nThe services stay up. Look further:")
     say(f"  export LANDBRIDGE_HOME={HOME} PATH={Path(COMMAND).parent}:$PATH")
     say("  landbridge status                     what serves, and every service's address")
-    say(f"  landbridge why {endpoint_of(asked):<22} which data, code, decision and gate led to it")
+    say(f"  landbridge why {endpoint_of(asked)}    which data, code, decision and gate led to it")
     say(f"  Prefect UI  {address(health['prefect'], 'ui')}")
     say(f"  MLflow UI   {', '.join(address(one, 'url') for one in registries(health))}")
     say("  landbridge down                       ends everything")
