@@ -22,6 +22,7 @@ from landbridge.client import Client, RunOrder
 from landbridge.lock import is_held
 from landbridge.record import read_record
 
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 FLOWS = Path(__file__).parents[1] / "flows"
 START = (
     "import sys; from landbridge.host.launch import start_background; start_background(sys.argv[1], sys.argv[2], 100.0)"
@@ -98,7 +99,12 @@ class RunningHost:
         return found
 
     def ended(self, flow_run_id: str, name: str) -> dict[str, Any]:
-        return until(lambda: state if (state := self.state(flow_run_id))["name"] == name else None)
+        """The run's state once it is called `name`, which no final state may forestall."""
+        state = until(
+            lambda: state if (state := self.state(flow_run_id))["name"] == name or state["type"] in FINAL else None
+        )
+        assert state["name"] == name, state
+        return state
 
     def processes(self) -> list[psutil.Process]:
         """Every living process that was started for this home, however it came to be."""
