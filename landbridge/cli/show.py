@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PIPE_WIDTH = 200  # no terminal to fit: wide enough for a URL beside a reason
-LEAST_WIDTH = 32  # a name fits (Azure ML ends endpoint names there); a terminal too narrow for that wraps whole lines itself
+LEAST_WIDTH = 32  # whole names, as long as Azure ML lets them be; a terminal too narrow wraps whole lines itself
 COLUMN_GAP = 3
 
 KEPT_WHOLE = frozenset({"endpoint URL", "URL", "Prefect"})  # the other columns give way first: these are copied
