@@ -57,7 +57,7 @@ def test_a_training_process_that_is_killed_fails_its_job_which_names_the_signal(
             victim.job_processes()[0].kill()
             said = run.ends()
         assert said.code == 4, said.err
-        assert "Signal: Signal Killed" in said.err
+        assert "Signal 9 (Killed) ended the job" in said.err
         assert "\nTo fix: " in said.err
         assert (len(victim.jobs()), victim.job_processes()) == (1, [])
         hold.unlink()
