@@ -107,13 +107,22 @@ class Victim(TinyStory):
 
     @contextmanager
     def held_jobs(self) -> Iterator[Path]:
-        """Within the block, jobs wait as long as the file is there that it yields."""
+        """Within the block, jobs wait as long as the file is there that it yields; their limit is beyond any host's start."""
         hold = self.playground.folder / "hold"
         hold.touch()
-        wait = f"while [ -e {hold} ]; do sleep 0.05; done;"
-        with self.changed(self.job, lambda text: text.replace("python train.py", f"{wait} python train.py")):
+        words = {
+            "python train.py": f"while [ -e {hold} ]; do sleep 0.05; done; python train.py",
+            "timeout: 60": "timeout: 600",
+        }
+        before = self.job.read_text()
+        assert all(word in before for word in words)
+        for old, new in words.items():
+            self.job.write_text(self.job.read_text().replace(old, new))
+        try:
             yield hold
-        hold.unlink(missing_ok=True)
+        finally:
+            self.job.write_text(before)
+            hold.unlink(missing_ok=True)
 
     def runner(self, target: str) -> psutil.Process | None:
         """The runner of the newest job on `target`, or None before it has begun its command."""
