@@ -29,8 +29,20 @@ demo-down:  ## end what the demos started, and delete what they left
 	@test ! -x .venv/bin/landbridge || LANDBRIDGE_HOME=$(CURDIR)/.demo .venv/bin/landbridge down --jobs
 	rm -rf .demo
 
-test: setup check  ## lint, types, architecture, and all tests that need no cluster
-	$(RUN) -m pytest -n 2 --dist loadgroup
+test: setup check  ## lint, types, architecture, and all tests but those below
+	$(RUN) -m pytest -n 2
+
+test-chaos: setup  ## runs, jobs and hosts killed at exact moments, and what the next command makes of it
+	$(RUN) -m pytest tests/chaos -m chaos -n 2
+
+test-cluster: setup  ## tests on two real Kubernetes clusters, as root; the first run builds them for a quarter of an hour
+	$(RUN) -m pytest tests/cluster -m cluster -n 0
+
+lab-up: setup  ## the two clusters, to work with: /run/landbridge-lab/onprem.kubeconfig and cloud.kubeconfig
+	$(RUN) -m tests.cluster.lab up
+
+lab-down: setup  ## end them, and leave nothing but the cache
+	$(RUN) -m tests.cluster.lab down
 
 check: setup  ## lint, types, architecture
 	$(RUN) -m ruff check .
@@ -53,4 +65,4 @@ bench: setup  ## what we claim, measured here
 clean:  ## the environment and what demos left
 	rm -rf .venv .uv .demo
 
-.PHONY: help setup demo demo-all demo-down generate test check bench clean
+.PHONY: help setup demo demo-all demo-down generate test test-chaos test-cluster lab-up lab-down check bench clean

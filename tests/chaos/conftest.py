@@ -10,6 +10,14 @@ from landbridge import settings
 from tests.chaos.victims import Victim, chaos_environment, living, make_victim, variable
 from tests.e2e.conftest import COMMAND, ROOT, free_ports
 
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.chaos)
+
 
 @pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

@@ -8,6 +8,7 @@ ledger does not say so yet, and the other way round. `<what>` is the kind of an 
 import functools
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from landbridge.domain.values import Json
 from landbridge.ledger.sql import SqlLedger
 from landbridge.operations import leasing
 
+_writing = (
+    threading.Lock()
+)  # a process that is stopped in the middle of a write would keep SQLite locked for all others
 leasing.TTL_SECONDS = 4.0  # a stopped holder is succeeded after so long; one that was killed, at once
 
 
@@ -33,7 +37,8 @@ def reach(point: str) -> None:
     name, _, wanted = file.read_text().strip().partition(" ")
     if wanted == point:
         file.unlink()
-        os.kill(os.getpid(), signal.Signals[name])
+        with _writing:
+            os.kill(os.getpid(), signal.Signals[name])
 
 
 def _after_events(emit: Callable[..., None]) -> Callable[..., None]:
@@ -67,6 +72,18 @@ def _around_releases(
     return reach_and_save
 
 
+def _alone(renew: Callable[..., Lease]) -> Callable[..., Lease]:
+    """The lease is renewed in a thread of its own, whatever the steps do meanwhile."""
+
+    @functools.wraps(renew)
+    def renew_alone(self: SqlLedger, lease: Lease, ttl_seconds: float) -> Lease:
+        with _writing:
+            return renew(self, lease, ttl_seconds)
+
+    return renew_alone
+
+
+SqlLedger.renew = _alone(SqlLedger.renew)  # type: ignore[method-assign, assignment]
 tasks.step.emit = _after_events(tasks.step.emit)  # type: ignore[attr-defined]
 SqlLedger.record = _around_records(SqlLedger.record)  # type: ignore[method-assign, assignment]
 SqlLedger.save_release = _around_releases(SqlLedger.save_release)  # type: ignore[method-assign, assignment]
