@@ -9,13 +9,14 @@ there is nothing to end. Only errors of `landbridge.domain.errors` leave a drive
 `PermanentError` when not, the vendor's error as `__cause__`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from landbridge.domain.inventory import Datastore, Inventory, RegistrySpec, Target
+from landbridge.domain.inventory import Datastore, InstanceType, Inventory, RegistrySpec, Target
 from landbridge.domain.job import CommandJob
 from landbridge.domain.ledger import Entry, Lease, Release
+from landbridge.domain.operating import Change, Diagnosis, Examination, NamespacePlan, OfferedType
 from landbridge.domain.placement import Capacity
 from landbridge.domain.plan import Finding
 from landbridge.domain.requests import (
@@ -106,6 +107,12 @@ class CanShiftTraffic(Protocol):
         Raises:
             ConflictError: a colour with weight > 0 is not Ready.
         """
+
+
+@runtime_checkable
+class LimitsTraffic(Protocol):
+    def percents(self) -> frozenset[int]:
+        """The percentages that `shift` can give to a colour. A target without this method takes any. Asks nobody."""
 
 
 @runtime_checkable
@@ -233,11 +240,74 @@ class Leases(Protocol):
         """Raises FencedError unless `lease` carries the newest token of its name."""
 
 
+@runtime_checkable
+class OperatedTarget(Protocol):
+    """A target as IT operations see it. What may be done to it are the optional powers below; no scenario asks for them."""
+
+    @property
+    def label(self) -> str:
+        """How messages name it: the cluster and what of it is ours."""
+
+
+@runtime_checkable
+class HasInstanceTypes(Protocol):
+    """Instance types that are objects of the cluster itself."""
+
+    def instance_types(self) -> tuple[OfferedType, ...]:
+        """All of them, and the default, by name."""
+
+    def apply_instance_types(self, wanted: tuple[InstanceType, ...]) -> tuple[Change, ...]:
+        """Ensure that these are there, exactly so; others stay. Installs what the cluster needs to know the kind."""
+
+    def check_instance_types(self) -> tuple[Diagnosis, ...]:
+        """Whether each type that the inventory declares is in the cluster, as declared, and some node takes it."""
+
+
+@runtime_checkable
+class HasNamespaces(Protocol):
+    """Teams share the cluster by namespaces; this target's is made from the inventory."""
+
+    def plan_namespace(self) -> NamespacePlan:
+        """What `apply_namespace` would do. Changes nothing."""
+
+    def apply_namespace(self) -> NamespacePlan:
+        """Ensure the namespace, what bounds it, and the orchestrator's account with the least rights."""
+
+    def credentials(self, seconds: int) -> str:
+        """A kubeconfig for the orchestrator's account, valid for about `seconds`.
+
+        Raises:
+            NotFoundError: the namespace or its account is not there.
+        """
+
+
+@runtime_checkable
+class CanDiagnose(Protocol):
+    """Can tell what stands between this target and its work."""
+
+    def diagnose(self, order: Examination) -> Iterator[Diagnosis]:
+        """Look at one thing after the other; one that breaks is a failed row and stops no other. Leaves nothing behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionProblem:
+    """What is wrong with one of a target's `options`; `key` is "" when one is missing."""
+
+    key: str
+    message: str
+    hint: str
+
+
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """What one driver folder offers: constructors that import their SDK only when called. None = does not have it."""
+    """What one driver folder offers: constructors that import their SDK only when called. None = does not have it.
+
+    `check` names what is wrong with the options of a target; it asks nobody, so files can be checked with their lines.
+    """
 
     training: Callable[[Target, Inventory], TrainingTarget] | None = None
     serving: Callable[[Target, Inventory], ServingTarget] | None = None
     registry: Callable[[RegistrySpec, Inventory], ModelRegistry] | None = None
     data: Callable[[Datastore, Inventory], DataStore] | None = None
+    operations: Callable[[Target, Inventory], OperatedTarget] | None = None
+    check: Callable[[Target], Iterable[OptionProblem]] | None = None

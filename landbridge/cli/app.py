@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from landbridge.cli import diagnosis, files, logs, plans, reasons, runs, services, state, targets
+from landbridge.cli import (
+    diagnosis,
+    files,
+    logs,
+    ops,
+    ops_namespaces,
+    ops_types,
+    plans,
+    reasons,
+    runs,
+    services,
+    state,
+    targets,
+)
 
 HELP = """Carry machine-learning models across the border between cloud and on-premises.
 
@@ -60,3 +73,6 @@ for command in COMMANDS:
 app.add_typer(targets.app, name="targets")
 for command in AFTER_TARGETS:
     app.command()(command)
+ops.app.add_typer(ops_types.app, name="instance-types")
+ops.app.add_typer(ops_namespaces.app, name="namespaces")
+app.add_typer(ops.app, name="ops")

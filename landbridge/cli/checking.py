@@ -1,39 +1,27 @@
 """What `landbridge validate` checks. All faults of all files are found in one go."""
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from landbridge import settings
 from landbridge.cli.asking import given_inventory
 from landbridge.domain.errors import InputError
-
-_KINDS = (("sites", "inventory"), ("targets", "inventory"), ("pattern", "scenario"), ("command", "job"))
+from landbridge.domain.inventory import Inventory
+from landbridge.files.kinds import kind_of
 
 Checked = tuple[tuple[str, ...], tuple[InputError, ...]]
 
 
 def check(path: Path, inventory: str) -> Checked:
     """The files that were read, and every fault that was found in them."""
-    kind = _kind(path)
+    kind = kind_of(path) or "scenario"  # whose errors then say what is missing
     if kind == "scenario":
         return _check_story(path, inventory)
     if kind == "inventory":
-        from landbridge.files.inventory import load_inventory
-
-        return (str(path),), tuple(_faults(lambda: load_inventory(path, str(settings.home()))))
+        return (str(path),), tuple(_inventory_faults(path))
     from landbridge.files.job import load_job
 
     return (str(path),), tuple(_faults(lambda: load_job(path)))
-
-
-def _kind(path: Path) -> str:
-    """By its top-level keys; what has none of them is read as a scenario, whose errors then say what is missing."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "scenario"
-    return next((kind for key, kind in _KINDS if re.search(rf"^['\"]?{key}['\"]?\s*:", text, re.MULTILINE)), "scenario")
 
 
 def _check_story(path: Path, inventory: str) -> Checked:
@@ -49,12 +37,11 @@ def _check_story(path: Path, inventory: str) -> Checked:
     together = [*_faults(lambda: load(Request(str(path.absolute()), str(stock[0].absolute()))))]
     checked = (str(path), str(stock[0]))
     if not together:
-        return checked, ()
+        return checked, tuple(_inventory_faults(stock[0]))
     return checked, tuple([*_apart(path, stock[0])] or together)
 
 
 def _apart(path: Path, inventory: Path) -> Iterator[InputError]:
-    from landbridge.files.inventory import load_inventory
     from landbridge.files.job import load_job
     from landbridge.files.scenario import load_scenario
 
@@ -62,7 +49,18 @@ def _apart(path: Path, inventory: Path) -> Iterator[InputError]:
     yield from _faults(lambda: jobs.append(load_scenario(path).job))
     for job in jobs:
         yield from _faults(lambda job=job: load_job(job))  # type: ignore[misc]
-    yield from _faults(lambda: load_inventory(inventory, str(settings.home())))
+    yield from _inventory_faults(inventory)
+
+
+def _inventory_faults(path: Path) -> Iterator[InputError]:
+    """Of the file, and once it can be read, of what it gives to its drivers."""
+    from landbridge.files.inventory import load_inventory
+    from landbridge.operations.target_options import inventory_faults
+
+    read: list[Inventory] = []
+    yield from _faults(lambda: read.append(load_inventory(path, str(settings.home()))))
+    for inventory in read:
+        yield from inventory_faults(inventory)
 
 
 def _faults(read: Callable[[], object]) -> Iterator[InputError]:

@@ -33,6 +33,12 @@ JSON_KEYS: Mapping[str, tuple[str, ...]] = {
     "doctor": ("healthy", "checks"),
     "targets": ("inventory", "targets"),
     "targets set": ("target", "said"),
+    "ops doctor": ("target", "healthy", "checks"),
+    "ops instance-types list": ("target", "instance_types"),
+    "ops instance-types apply": ("target", "changes"),
+    "ops instance-types check": ("target", "healthy", "checks"),
+    "ops namespaces plan": ("target", "namespace", "manifests", "changes"),
+    "ops namespaces apply": ("target", "namespace", "manifests", "changes"),
 }
 """The top-level keys of `--output json`: they stay. Objects below may gain keys."""
 

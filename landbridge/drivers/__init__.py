@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from landbridge.domain.errors import CapabilityMissingError, InputError
 from landbridge.domain.inventory import Datastore, Inventory, RegistrySpec, Target
 from landbridge.domain.nearest import nearest
-from landbridge.ports import DataStore, Driver, ModelRegistry, ServingTarget, TrainingTarget
+from landbridge.ports import DataStore, Driver, ModelRegistry, OperatedTarget, ServingTarget, TrainingTarget
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -50,6 +50,12 @@ def model_registry(spec: RegistrySpec, inventory: Inventory) -> ModelRegistry:
 def data_store(datastore: Datastore, inventory: Inventory) -> DataStore:
     """Connect to a data store. Raises as `training_target`."""
     connected: DataStore = _connect("data", datastore.driver, f"datastore {datastore.name!r}", (datastore, inventory))
+    return connected
+
+
+def operated_target(target: Target, inventory: Inventory) -> OperatedTarget:
+    """Connect to `target` as IT operations do. Raises as `training_target`."""
+    connected: OperatedTarget = _connect("operations", target.driver, f"target {target.name!r}", (target, inventory))
     return connected
 
 

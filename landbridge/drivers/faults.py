@@ -17,6 +17,15 @@ from landbridge.domain.errors import (
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 MAY_HEAL = frozenset({errno.EAGAIN, errno.EBUSY, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.ESTALE})
 
+# Errors of object stores' clients that are no OSError, by name: to import a client that is not in use is not worth it.
+NO_ANSWER = frozenset({
+    "ConnectTimeoutError", "ConnectionClosedError", "EndpointConnectionError", "HTTPClientError", "ReadTimeoutError",
+    "ServiceRequestError", "ServiceResponseError",
+})  # fmt: skip
+NO_RIGHT = frozenset(
+    {"ClientAuthenticationError", "CredentialRetrievalError", "NoCredentialsError", "PartialCredentialsError"}
+)
+
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
@@ -38,11 +47,11 @@ def _ours(error: Exception, message: str) -> LandbridgeError:
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return NotFoundError(message, "Check that the path exists and is spelled as it is there.")
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or type(error).__name__ in NO_RIGHT:
         return AuthError(message, "Give this user the right to it, or the credentials that have it.")
     if number in NO_SPACE:
         return QuotaExceededError(message, "Free some disk space, or move the state to a larger disk.")
-    if isinstance(error, ConnectionError | TimeoutError) or number in MAY_HEAL:
+    if isinstance(error, ConnectionError | TimeoutError) or number in MAY_HEAL or type(error).__name__ in NO_ANSWER:
         return TargetUnavailableError(message, "Wait and try again; check the network if it stays so.")
     return PermanentError(message, "Read the error's own words; if they do not help, report them with this message.")
 

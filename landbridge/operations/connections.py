@@ -8,6 +8,7 @@ from landbridge import drivers, settings
 from landbridge.domain.errors import CapabilityMissingError, InputError
 from landbridge.domain.inventory import Inventory, Site, Target
 from landbridge.ledger import connect
+from landbridge.operations.target_options import target_faults
 from landbridge.ports import DataStore, ModelRegistry, ServingTarget, TracksRuns, TrainingTarget
 
 if TYPE_CHECKING:
@@ -25,16 +26,23 @@ def ledger(home: str) -> "SqlLedger":
 
 
 def training(inventory: Inventory, target: str) -> TrainingTarget:
-    return drivers.training_target(find_target(inventory, target), inventory)
+    return drivers.training_target(_checked(find_target(inventory, target), inventory), inventory)
 
 
 def serving(inventory: Inventory, target: str) -> ServingTarget:
-    return drivers.serving_target(find_target(inventory, target), inventory)
+    return drivers.serving_target(_checked(find_target(inventory, target), inventory), inventory)
 
 
 def serving_at(inventory: Inventory, site: str) -> ServingTarget:
     """The serving target of a site."""
-    return drivers.serving_target(serving_target_of(inventory, site), inventory)
+    return drivers.serving_target(_checked(serving_target_of(inventory, site), inventory), inventory)
+
+
+def _checked(target: Target, inventory: Inventory) -> Target:
+    """The target, unless its options are wrong: then the first fault, with its line."""
+    for fault in target_faults(target, inventory):
+        raise fault
+    return target
 
 
 def serving_target_of(inventory: Inventory, site: str) -> Target:

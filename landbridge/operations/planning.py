@@ -23,7 +23,8 @@ from landbridge.domain.plan import Check, Decision, Finding, FindingKind, Moveme
 from landbridge.domain.requests import ColourSpec, ResolvedEnvironment
 from landbridge.domain.residency import must_strip
 from landbridge.domain.retrain import RunParts, decide
-from landbridge.domain.scenario import Requirements
+from landbridge.domain.rollout import steps_of
+from landbridge.domain.scenario import Requirements, RolloutSpec
 from landbridge.domain.values import Pattern
 from landbridge.operations import connections, movements, preflight, probing
 from landbridge.operations.candidates import registration_movements
@@ -31,7 +32,7 @@ from landbridge.operations.sites import find_environment, registry_site, serving
 from landbridge.operations.staging import data_movement
 from landbridge.operations.story import Story, timeout_seconds
 from landbridge.operations.training import leave, open_attempt
-from landbridge.ports import CanCountRequests, CanShiftTraffic, ServingTarget
+from landbridge.ports import CanCountRequests, CanShiftTraffic, LimitsTraffic, ServingTarget
 
 
 def make_plan(story: Story) -> Plan:
@@ -207,7 +208,12 @@ def _serving_findings(story: Story, site: str, environment: ResolvedEnvironment)
     spec = ColourSpec(
         endpoint.name, "blue", story.scenario.model.name, "", "", "", environment, endpoint.settings, endpoint.scoring
     )
-    return (*target.findings(spec), *_powers(site, target), *_nothing_to_ask(story, site))
+    return (
+        *target.findings(spec),
+        *_powers(site, target),
+        *_steps_taken(story.scenario.rollout, site, target),
+        *_nothing_to_ask(story, site),
+    )
 
 
 def _powers(site: str, target: ServingTarget) -> Iterator[Finding]:
@@ -218,6 +224,17 @@ def _powers(site: str, target: ServingTarget) -> Iterator[Finding]:
     if not isinstance(target, CanCountRequests):
         detail = f"the serving target at {site} counts no requests, so failed ones roll nothing back"
         yield Finding("rollout.max_error_percent", FindingKind.NOTE, detail)
+
+
+def _steps_taken(rollout: RolloutSpec, site: str, target: ServingTarget) -> Iterator[Finding]:
+    """A router that can only give all or nothing must not be found out half-way through a rollout."""
+    taken = target.percents() if isinstance(target, LimitsTraffic) else frozenset(range(101))
+    too_fine = [step for step in steps_of(rollout) if not {step, 100 - step} <= taken]
+    if too_fine:
+        asked, possible = (" and ".join(map(str, sorted(steps))) for steps in (too_fine, taken))
+        detail = f"the serving target at {site} gives a colour only {possible} percent of the traffic, not {asked}"
+        hint = "Set rollout.steps to [100], or serve there through a Gateway (`gateway:` of a kubernetes target)."
+        yield Finding("rollout.steps", FindingKind.REFUSED, detail, hint)
 
 
 def _nothing_to_ask(story: Story, site: str) -> Iterator[Finding]:

@@ -8,6 +8,8 @@ One runner per job for ever: it holds a lock on `runner.lock` while it lives and
 Lock free, `pid` there, no `exit`: the runner was killed.
 """
 
+from __future__ import annotations  # in a pod it runs on the Python of the user's image
+
 import fcntl
 import os
 import signal

@@ -14,7 +14,7 @@ from landbridge.domain.errors import ConflictError, InputError, NotFoundError, T
 from landbridge.domain.inventory import Inventory
 from landbridge.domain.requests import ColourSpec, ColourStatus, ResolvedEnvironment
 from landbridge.domain.values import ColourPhase
-from landbridge.ports import CanCountRequests, CanListEndpoints, CanShiftTraffic, ServingTarget
+from landbridge.ports import CanCountRequests, CanListEndpoints, CanShiftTraffic, LimitsTraffic, ServingTarget
 from tests.contract.conftest import assert_same_signatures
 
 pytest_plugins = ["tests.services.local_serving"]
@@ -119,6 +119,13 @@ def test_a_new_colour_becomes_ready_without_traffic(bench: Bench, serving: Any, 
     status = settle(serving, endpoint, "green")
     assert (status.phase, status.version, status.reason) == (ColourPhase.READY, "2", "")
     assert serving.observe(endpoint).traffic == {"blue": 100, "green": 0}
+
+
+def test_the_percentages_that_it_can_give_hold_for_a_shift(bench: Bench, serving: Any, endpoint: str) -> None:
+    if not isinstance(serving, LimitsTraffic):
+        return  # any percent will do
+    assert_same_signatures(LimitsTraffic, type(serving))
+    assert {0, 100} <= serving.percents() <= set(range(101))
 
 
 def test_another_connection_sees_the_same_endpoint(bench: Bench, serving: Any, endpoint: str) -> None:

@@ -1,4 +1,8 @@
-"""What every training target promises. A driver joins with one row in ROWS."""
+"""What every training target promises. A driver joins with one row in ROWS.
+
+Tests of the port take `world` and run on every row; tests/cluster runs the same functions on a real cluster. What breaks
+the files in which a row keeps its jobs takes `files`, and runs on rows that have such files.
+"""
 
 import errno
 import json
@@ -31,16 +35,26 @@ from landbridge.ports import CanListJobs, CanStreamLogs, TrainingTarget
 
 from .conftest import assert_same_signatures
 
-DEADLINE_SECONDS = 20.0
+HERE = ResolvedEnvironment("any", python="current")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One driver: its options and the command that makes each kind of job."""
+    """One driver: its options and the command that makes each kind of job.
+
+    Attributes:
+        environment: what its jobs run in.
+        keeps_files: its records are files below the home, which tests may break.
+        poll_seconds, deadline_seconds: how often a test asks, and for how long.
+    """
 
     driver: str
     options: Mapping[str, Json] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
+    environment: ResolvedEnvironment = HERE
+    keeps_files: bool = True
+    poll_seconds: float = 0.01
+    deadline_seconds: float = 20.0
 
 
 COMMANDS = {
@@ -85,7 +99,7 @@ class World:
             job=command,
             code="",
             inputs={},
-            environment=ResolvedEnvironment("any", python="current"),
+            environment=self.row.environment,
             environment_variables={},
             timeout_seconds=60.0,
         )
@@ -96,19 +110,28 @@ class World:
         return self.wait(ref, lambda status: status.phase.is_final)
 
     def wait(self, ref: JobRef, done: Callable[[JobStatus], bool]) -> JobStatus:
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + self.row.deadline_seconds
         target = self.connect()
         while time.monotonic() < deadline:
             status = target.observe(ref)
             if done(status):
                 return status
-            time.sleep(0.01)
+            time.sleep(self.row.poll_seconds)
         raise AssertionError(f"still {status}")
 
 
 @pytest.fixture(params=ROWS)
 def world(request: pytest.FixtureRequest, make_inventory: Callable[..., Inventory]) -> Iterator[World]:
-    row: Row = request.param
+    yield from a_world(request.param, make_inventory)
+
+
+@pytest.fixture(params=[row for row in ROWS if row.values[0].keeps_files])  # type: ignore[union-attr]
+def files(request: pytest.FixtureRequest, make_inventory: Callable[..., Inventory]) -> Iterator[World]:
+    yield from a_world(request.param, make_inventory)
+
+
+def a_world(row: Row, make_inventory: Callable[..., Inventory]) -> Iterator[World]:
+    """A world for one test; what still runs afterwards is ended."""
     target = Target("box", "onprem", row.driver, frozenset({Role.TRAIN}), "box", row.options)
     made = World(row, make_inventory(target))
     yield made
@@ -252,14 +275,14 @@ def sum_free(world: World) -> Resources:
     return sum((node.free for node in capacity.nodes), Resources())
 
 
-def test_capacity_of_a_target_that_cannot_be_asked_is_an_answer(world: World) -> None:
-    ref = world.connect().submit(world.job("hangs"))
-    for path in Path(world.inventory.home).rglob("*.json"):
+def test_capacity_of_a_target_that_cannot_be_asked_is_an_answer(files: World) -> None:
+    ref = files.connect().submit(files.job("hangs"))
+    for path in Path(files.inventory.home).rglob("*.json"):
         path.write_text("{ broken")
-    capacity = world.connect().capacity()
+    capacity = files.connect().capacity()
     assert not capacity.reachable
     assert capacity.detail
-    end_marked(Path(world.inventory.home), ref)
+    end_marked(Path(files.inventory.home), ref)
 
 
 def end_marked(home: Path, ref: JobRef) -> None:
@@ -268,50 +291,50 @@ def end_marked(home: Path, ref: JobRef) -> None:
         psutil.Process(int(path.read_text().split()[0])).terminate()
 
 
-def test_a_broken_record_is_named_and_nothing_else_escapes(world: World) -> None:
-    ref = world.connect().submit(world.job("good"))
-    world.settle(ref)
-    for path in Path(world.inventory.home).rglob("*.json"):
+def test_a_broken_record_is_named_and_nothing_else_escapes(files: World) -> None:
+    ref = files.connect().submit(files.job("good"))
+    files.settle(ref)
+    for path in Path(files.inventory.home).rglob("*.json"):
         path.write_text("{ broken")
     with pytest.raises(CorruptError) as caught:
-        world.connect().observe(ref)
+        files.connect().observe(ref)
     assert caught.value.hint
 
 
-def test_a_record_of_another_shape_is_named_too(world: World) -> None:
-    ref = world.connect().submit(world.job("good"))
-    world.settle(ref)
-    for path in Path(world.inventory.home).rglob("*.json"):
+def test_a_record_of_another_shape_is_named_too(files: World) -> None:
+    ref = files.connect().submit(files.job("good"))
+    files.settle(ref)
+    for path in Path(files.inventory.home).rglob("*.json"):
         path.write_text("[1, 2]")
     with pytest.raises(CorruptError):
-        world.connect().observe(ref)
+        files.connect().observe(ref)
 
 
-def test_a_home_that_is_a_file_is_our_error(world: World, tmp_path: Path) -> None:
+def test_a_home_that_is_a_file_is_our_error(files: World, tmp_path: Path) -> None:
     (tmp_path / "sites").write_text("")
     with pytest.raises(LandbridgeError) as caught:
-        world.connect().submit(world.job("good"))
+        files.connect().submit(files.job("good"))
     assert isinstance(caught.value.__cause__, OSError)
 
 
-def test_a_home_without_rights_is_an_auth_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_without_rights_is_an_auth_error(files: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(*_arguments: object, **_options: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", denied)
     with pytest.raises(AuthError):
-        world.connect().submit(world.job("good"))
+        files.connect().submit(files.job("good"))
 
 
-def test_a_full_disk_is_a_quota_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_a_quota_error(files: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_arguments: object, **_options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(QuotaExceededError):
-        world.connect().submit(world.job("good"))
+        files.connect().submit(files.job("good"))
     monkeypatch.undo()
-    assert world.settle(world.connect().submit(world.job("good"))).phase is JobPhase.SUCCEEDED
+    assert files.settle(files.connect().submit(files.job("good"))).phase is JobPhase.SUCCEEDED
 
 
 def test_findings_have_words_and_refusals_a_hint(world: World) -> None:
@@ -340,8 +363,8 @@ def test_no_secret_of_the_submitter_is_written(world: World, monkeypatch: pytest
         assert not path.is_file() or "hunter2" not in path.read_text()
 
 
-def test_records_are_json(world: World) -> None:
-    world.settle(world.connect().submit(world.job("good")))
-    records = list(Path(world.inventory.home).rglob("*.json"))
+def test_records_are_json(files: World) -> None:
+    files.settle(files.connect().submit(files.job("good")))
+    records = list(Path(files.inventory.home).rglob("*.json"))
     assert records
     assert all(json.loads(path.read_text()) for path in records)

@@ -68,6 +68,17 @@ class TestMakePlan:
         with pytest.raises(CapabilityMissingError, match="instance_count: one is all it has"):
             planning.require_plan(world.story())
 
+    @pytest.mark.parametrize(("steps", "fine"), [([100], True), ([10, 100], False), ([50, 90, 100], False)])
+    def test_steps_that_the_router_cannot_give_are_refused(self, world: World, steps: list[int], fine: bool) -> None:
+        world.inventory["targets"]["cloud-serving"]["options"] = {"percents": [0, 100]}
+        world.scenario["rollout"] = {"steps": steps}
+        if fine:
+            assert planning.require_plan(world.story()).refusals == ()
+            return
+        with pytest.raises(CapabilityMissingError, match=r"rollout.steps: .*only 0 and 100 percent") as caught:
+            planning.require_plan(world.story())
+        assert "gateway" in caught.value.hint
+
     def test_a_model_that_loses_its_example_at_the_border_needs_smoke_requests(self, world: World) -> None:
         world.pattern("onprem_train_cloud_deploy").scenario["endpoint"]["smoke"] = {}
         with pytest.raises(CapabilityMissingError, match="smoke") as caught:

@@ -31,8 +31,9 @@ from landbridge.domain.requests import Snapshot
 from landbridge.domain.values import SiteKind
 from landbridge.drivers.fsspec import digests
 from landbridge.drivers.fsspec.cache import SiteCache
-from landbridge.drivers.fsspec.locations import local_path, with_secrets
+from landbridge.drivers.fsspec.locations import local_path
 from landbridge.drivers.fsspec.transfer import exclusive
+from landbridge.drivers.secrets import with_secrets
 
 MONTHS = {"jan.csv": b"1" * 1000, "feb.csv": b"2" * 2000}
 
@@ -374,7 +375,7 @@ def test_secrets_come_from_the_environment_at_the_last_moment(monkeypatch: pytes
     assert "NOT_SET" in caught.value.hint
 
 
-@pytest.mark.parametrize("url", ["nosuch://x/y", "s3://bucket/x"])
+@pytest.mark.parametrize("url", ["nosuch://x/y", "gs://bucket/x"])
 def test_a_protocol_that_is_not_installed_is_named(bench: Bench, url: str) -> None:
     with pytest.raises(CapabilityMissingError):
         drivers.data_store(replace(bench.store, url=url), bench.inventory).snapshot("x")

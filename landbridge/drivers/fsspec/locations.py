@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from landbridge.domain.errors import AuthError, InputError, NotFoundError
+from landbridge.domain.errors import InputError, NotFoundError
 from landbridge.domain.values import Json
+from landbridge.drivers.secrets import with_secrets
 
-SECRET = "secret:"  # noqa: S105 - the prefix of a name, not a secret
 STAMP_KEYS = ("etag", "ETag", "mtime", "LastModified", "last_modified", "updated", "created")
 
 
@@ -63,28 +63,6 @@ def relative(path: str) -> str:
     if ".." in clean.split("/"):
         raise InputError(f"The path {path!r} leads out of its data store.", "Write it without `..`.")
     return clean
-
-
-def with_secrets(options: Mapping[str, Json]) -> dict[str, Any]:
-    """Replace each `secret:NAME`, at any depth, by the environment variable NAME; ask at the last moment.
-
-    Raises:
-        AuthError: a variable is not set.
-    """
-    return {key: _with_secrets(value) for key, value in options.items()}
-
-
-def _with_secrets(value: Json) -> Any:
-    if isinstance(value, dict):
-        return with_secrets(value)
-    if isinstance(value, list):
-        return [_with_secrets(item) for item in value]
-    if isinstance(value, str) and value.startswith(SECRET):
-        name = value.removeprefix(SECRET)
-        if name not in os.environ:
-            raise AuthError(f"The secret {name!r} is not set.", f"Set the environment variable {name}.")
-        return os.environ[name]
-    return value
 
 
 @dataclass(frozen=True, slots=True)

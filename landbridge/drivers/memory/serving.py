@@ -8,6 +8,7 @@
           crash_after_seconds: 0  # above 0: Failed with `CrashLoop`, so long after it was Ready
           answers: [[200, '{"predictions": [1.0]}']]  # status and body, in turn; the last one again and again
           milliseconds: 1         # how long an answer takes; above the caller's timeout: none
+      percents: [0, 100]          # what its router can give to a colour; absent: any percent
       refuses: {instance_type: why}  # settings that this target refuses when they are set; `scoring` is one
 
 An endpoint is one JSON file under the home, so every process sees it. `faults.json` beside them fails single calls
@@ -95,7 +96,7 @@ def connect(target: Target, inventory: Inventory) -> ServingTarget:
 
 
 class MemoryServing:
-    """`ServingTarget`, `CanShiftTraffic`, `CanCountRequests` and `CanListEndpoints` without a process."""
+    """`ServingTarget`, `CanShiftTraffic`, `LimitsTraffic`, `CanCountRequests` and `CanListEndpoints` without a process."""
 
     def __init__(self, target: Target, inventory: Inventory) -> None:
         self._target = target
@@ -167,10 +168,16 @@ class MemoryServing:
             if _is_set(colour, name)
         )
 
+    def percents(self) -> frozenset[int]:
+        given = self._target.options.get("percents")
+        return frozenset(item for item in (given if isinstance(given, list) else range(101)) if isinstance(item, int))
+
     def shift(self, endpoint: str, weights: Mapping[str, int]) -> None:
         with self._doing("shift"):
             if sum(weights.values()) not in (0, 100) or any(weight < 0 for weight in weights.values()):
                 raise InputError(f"Traffic {dict(weights)} does not sum to 0 or 100.", "Give percentages that do.")
+            if not self.percents().issuperset(weights.values()):
+                raise CapabilityMissingError(f"Traffic {dict(weights)} is too fine here.", "Use its `percents`.")
             found = self._read(endpoint)
             if not found.colours:
                 raise NotFoundError(f"There is no endpoint {endpoint} on {self._target.name}.", "Apply a colour first.")

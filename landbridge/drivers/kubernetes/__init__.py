@@ -1,0 +1,33 @@
+"""A Kubernetes cluster as a target: a training job is a Job, a colour a Deployment behind a Service or a Gateway."""
+
+from collections.abc import Iterable
+
+from landbridge.domain.inventory import Inventory, Target
+from landbridge.ports import Driver, OperatedTarget, OptionProblem, ServingTarget, TrainingTarget
+
+
+def _training(target: Target, inventory: Inventory) -> TrainingTarget:
+    from landbridge.drivers.kubernetes.training import KubernetesTraining
+
+    return KubernetesTraining(target, inventory)
+
+
+def _serving(target: Target, inventory: Inventory) -> ServingTarget:
+    from landbridge.drivers.kubernetes.serving import KubernetesServing
+
+    return KubernetesServing(target, inventory)
+
+
+def _operations(target: Target, inventory: Inventory) -> OperatedTarget:
+    from landbridge.drivers.kubernetes.operating import OperatedCluster
+
+    return OperatedCluster(target, inventory)
+
+
+def _check(target: Target) -> Iterable[OptionProblem]:
+    from landbridge.drivers.kubernetes.options import option_problems
+
+    return option_problems(target.options)
+
+
+DRIVER = Driver(training=_training, serving=_serving, operations=_operations, check=_check)

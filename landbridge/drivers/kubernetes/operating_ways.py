@@ -1,0 +1,116 @@
+"""Which ways out of a namespace the inventory implies: object store, registry, proxy, the site's endpoints. Pure but for
+the resolver that is passed in, because a NetworkPolicy knows no names."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from landbridge.domain.inventory import Inventory, Target
+from landbridge.domain.values import Json
+from landbridge.drivers.kubernetes.operating_network import Passage, block
+from landbridge.drivers.kubernetes.operating_options import OperatingOptions, Way
+from landbridge.drivers.kubernetes.options import KubernetesOptions
+
+Resolve = Callable[[str], tuple[str, ...]]
+
+PORTS = {"http": 80, "https": 443}
+AZURE_ENDPOINTS = ("blob.core.windows.net", "dfs.core.windows.net")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something that pods talk to. `url` is how to reach it, or host:port where no protocol is known."""
+
+    name: str
+    url: str
+    host: str
+    port: int  # 0 = not known
+
+
+def places(target: Target, options: KubernetesOptions, inventory: Inventory) -> tuple[Place, ...]:
+    """What pods of this target talk to, once each; nothing on loopback, nothing local."""
+    said: dict[tuple[str, int], Place] = {}
+    for name, url in _urls(target, options, inventory):
+        found = place(name, url)
+        if found and not _is_loopback(found.host):
+            said.setdefault((found.host, found.port), found)
+    return tuple(said.values())
+
+
+def place(name: str, url: str) -> Place | None:
+    """Read a URL or host:port; None for what is neither."""
+    parts = urlsplit(url if "://" in url else f"//{url}")
+    try:
+        port = parts.port
+    except ValueError:
+        return None
+    if not parts.hostname or parts.scheme not in ("", *PORTS):
+        return None
+    return Place(name, url, parts.hostname, port or PORTS.get(parts.scheme, 0))
+
+
+def passages(
+    found: Iterable[Place], options: OperatingOptions, resolve: Resolve
+) -> tuple[tuple[Passage, ...], tuple[str, ...]]:
+    """The ways out as addresses, and what has none."""
+    ways = [(item.name, Way(item.host, (item.port,) if item.port else ())) for item in found]
+    ways += [(f"declared: {way.to}", way) for way in options.egress]
+    open_, lost = [], []
+    for name, way in ways:
+        blocks = _blocks(way.to, resolve)
+        space = service_namespace(way.to)
+        if blocks or space:
+            open_.append(Passage(name, blocks, way.ports, "" if blocks else space))
+        else:
+            lost.append(f"{way.to} ({name})")
+    return tuple(open_), tuple(lost)
+
+
+def service_namespace(host: str) -> str:
+    """The namespace of a Service's name in the cluster, "" for another name."""
+    parts = host.removesuffix(".").removesuffix(".cluster.local").split(".")
+    return parts[1] if len(parts) == 3 and parts[2] == "svc" else ""
+
+
+def _blocks(host: str, resolve: Resolve) -> tuple[str, ...]:
+    try:
+        return (block(host),)
+    except ValueError:
+        return tuple(sorted({block(address) for address in resolve(host)})) if not service_namespace(host) else ()
+
+
+def _urls(target: Target, options: KubernetesOptions, inventory: Inventory) -> Iterator[tuple[str, str]]:
+    site = inventory.sites[target.site]
+    for url in _store_urls(options.artifacts, options.storage, options.storage_endpoint):
+        yield "object store", url
+    if site.registry:
+        yield "registry", str(site.registry.options.get("uri") or "")
+    for url in (options.proxy.get("http", ""), options.proxy.get("https", ""), site.network.proxy):
+        yield "proxy", url
+    for name, url in site.network.endpoints.items():
+        yield f"endpoint {name}", url
+    for store in inventory.datastores.values():
+        if store.site == target.site:
+            for url in _store_urls(store.url, store.options, ""):
+                yield f"datastore {store.name}", url
+
+
+def _store_urls(url: str, storage: Mapping[str, Json], for_pods: str) -> Iterator[str]:
+    """How pods reach an fsspec store, as far as its options tell."""
+    more: Any = storage.get("client_kwargs")
+    endpoint = for_pods or storage.get("endpoint_url") or (more.get("endpoint_url") if isinstance(more, dict) else "")
+    if endpoint:
+        yield str(endpoint)
+    elif storage.get("account_name") and url.startswith(("abfs", "az:")):
+        yield from (f"https://{storage['account_name']}.{domain}" for domain in AZURE_ENDPOINTS)
+    elif url.startswith(("http://", "https://")):
+        yield url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

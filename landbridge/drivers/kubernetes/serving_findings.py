@@ -1,0 +1,112 @@
+"""Which serving settings a cluster cannot honour as written, and what stands in for them."""
+
+from collections.abc import Iterator
+
+from landbridge.domain.errors import CapabilityMissingError, InputError
+from landbridge.domain.inventory import Target
+from landbridge.domain.names import is_legal_deployment, is_legal_endpoint
+from landbridge.domain.plan import Finding, FindingKind
+from landbridge.domain.requests import ColourSpec
+from landbridge.domain.scenario import Probe, ServingSettings
+from landbridge.drivers.kubernetes.options import KubernetesOptions
+from landbridge.drivers.kubernetes.pod_template import DEFAULT_TYPE
+
+_DEFAULTS = ServingSettings()
+CURRENT = "current"
+
+
+def findings(colour: ColourSpec, target: Target, options: KubernetesOptions) -> tuple[Finding, ...]:
+    """One finding per setting that is set and not honoured as written."""
+    settings = colour.settings
+    return (
+        *_environment(colour, target, options),
+        *_instance_type(settings, target),
+        *_scale(settings),
+        *_requests(colour),
+        *_probes(settings),
+    )
+
+
+def require_possible(colour: ColourSpec, target: Target, options: KubernetesOptions) -> None:
+    """Refuse what can never run here, before anything is started.
+
+    Raises:
+        InputError: a name is not legal.
+        CapabilityMissingError: a setting is refused.
+    """
+    if not (is_legal_endpoint(colour.endpoint) and is_legal_deployment(colour.colour)):
+        raise InputError(
+            f"{colour.endpoint!r} or {colour.colour!r} is no name of an endpoint or a deployment.",
+            "Use 3 to 32 letters, digits and dashes, a letter first.",
+        )
+    refused = [item for item in findings(colour, target, options) if item.kind is FindingKind.REFUSED]
+    if refused:
+        raise CapabilityMissingError(f"{refused[0].field}: {refused[0].detail}", refused[0].hint)
+
+
+def image_of(colour: ColourSpec, options: KubernetesOptions) -> str:
+    """The environment's image; "current" means the target's own environment, which on a cluster is its serving image."""
+    return colour.environment.image or (options.serving_image if colour.environment.python in ("", CURRENT) else "")
+
+
+def _environment(colour: ColourSpec, target: Target, options: KubernetesOptions) -> Iterator[Finding]:
+    if image_of(colour, options):
+        return
+    python = colour.environment.python
+    if python in ("", CURRENT):
+        detail = f"{colour.environment.name} names no image, and {target.name} has none of its own to serve from."
+        hint = f"Give the environment an `image` for this target, or set targets.{target.name}.options.serving_image."
+    else:
+        detail = f"{colour.environment.name} is the interpreter {python}; pods run images."
+        hint = "Give the environment an `image` for this target in the inventory."
+    yield Finding("environment", FindingKind.REFUSED, detail, hint)
+
+
+def _instance_type(settings: ServingSettings, target: Target) -> Iterator[Finding]:
+    known = {kind.name for kind in target.instance_types} | {DEFAULT_TYPE}
+    if settings.instance_type and settings.instance_type not in known:
+        yield Finding(
+            "instance_type",
+            FindingKind.REFUSED,
+            f"{settings.instance_type} is not an instance type of {target.name} (it has {', '.join(sorted(known))}).",
+            f"Declare it under targets.{target.name}.instance_types, or name one of these.",
+        )
+
+
+def _scale(settings: ServingSettings) -> Iterator[Finding]:
+    if settings.scale_type == _DEFAULTS.scale_type:
+        return
+    detail = (
+        f"{settings.scale_type}: a HorizontalPodAutoscaler keeps the pods' CPU at "
+        f"{settings.target_utilization_percentage} percent of what they request, instead of their busy time. "
+        "The cluster needs a metrics server; without one the number stays at the lower end."
+    )
+    yield Finding("scale_settings.type", FindingKind.SUBSTITUTED, detail)
+    if settings.polling_interval != _DEFAULTS.polling_interval:
+        detail = "The cluster's own interval stands in for it (15 s, unless its operators changed it)."
+        yield Finding("scale_settings.polling_interval", FindingKind.SUBSTITUTED, detail)
+
+
+def _requests(colour: ColourSpec) -> Iterator[Finding]:
+    settings = colour.settings
+    if colour.scoring is None:
+        return
+    if settings.max_queue_wait_ms != _DEFAULTS.max_queue_wait_ms:
+        detail = "With a score.py a request waits for a free worker until the router's timeout is over."
+        yield Finding("request_settings.max_queue_wait_ms", FindingKind.SUBSTITUTED, detail)
+    if settings.max_concurrent_requests_per_instance > 1 and not settings.environment_variables.get("WORKER_COUNT"):
+        workers = settings.max_concurrent_requests_per_instance
+        detail = f"{workers} workers of the inference server per pod, each with one request."
+        yield Finding("request_settings.max_concurrent_requests_per_instance", FindingKind.SUBSTITUTED, detail)
+
+
+def _probes(settings: ServingSettings) -> Iterator[Finding]:
+    for name in ("liveness_probe", "readiness_probe"):
+        if getattr(settings, name).initial_delay != Probe().initial_delay:
+            detail = (
+                "A startup probe asks every second from the first moment on; this probe begins when that has passed."
+            )
+            yield Finding(f"{name}.initial_delay", FindingKind.SUBSTITUTED, detail)
+    if settings.liveness_probe.success_threshold != Probe().success_threshold:
+        detail = "Kubernetes takes only 1 here: one good answer keeps a pod alive."
+        yield Finding("liveness_probe.success_threshold", FindingKind.SUBSTITUTED, detail)

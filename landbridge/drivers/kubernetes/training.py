@@ -1,0 +1,180 @@
+"""Training on a cluster: one training job is one `batch/v1` Job, and that Job is the record.
+
+A job that the cluster will never start is ended by whoever reads it first, with the cluster's own reason as an annotation:
+so it stops waiting for room that cannot come, and every later reader sees the same.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from landbridge.domain.capacity import Capacity
+from landbridge.domain.errors import InputError, LandbridgeError, NotFoundError
+from landbridge.domain.inventory import Inventory, Target
+from landbridge.domain.job import CommandJob
+from landbridge.domain.names import is_legal_label
+from landbridge.domain.plan import Finding
+from landbridge.domain.requests import TrainingJob
+from landbridge.domain.values import JobPhase, JobRef, JobStatus, Resources
+from landbridge.drivers.kubernetes.artifacts import ArtifactStore, artifact_store
+from landbridge.drivers.kubernetes.capacity import measure, total_of
+from landbridge.drivers.kubernetes.cluster import EVENTS, JOBS, NODES, PODS, Cluster, Object, connect
+from landbridge.drivers.kubernetes.job_manifest import JOB_LABEL, KEY_ENDED, KEY_OUTPUTS, kube_name
+from landbridge.drivers.kubernetes.options import read_options
+from landbridge.drivers.kubernetes.pod_template import MANAGED_BY, OURS, TARGET
+from landbridge.drivers.kubernetes.reasons import Avoid, Why
+from landbridge.drivers.kubernetes.training_findings import findings
+from landbridge.drivers.kubernetes.training_logs import JobLog
+from landbridge.drivers.kubernetes.training_outputs import archive_keys, collect
+from landbridge.drivers.kubernetes.training_state import (
+    Seen,
+    ended,
+    index_of,
+    is_final,
+    needs_events,
+    needs_nodes,
+    read_message,
+    reading,
+)
+from landbridge.drivers.kubernetes.training_submit import Site, output_key, submit
+
+CANCEL_SECONDS = 15.0  # the job's own grace is 5 s, then its log is sent
+CANCEL_POLL_SECONDS = 0.2
+
+
+class KubernetesTraining:
+    """TrainingTarget, CanStreamLogs, CanListJobs."""
+
+    def __init__(self, target: Target, inventory: Inventory) -> None:
+        self._target = target
+        self._inventory = inventory
+        self._options = read_options(target, inventory)
+        self._jobs = Path(inventory.home).absolute() / "sites" / target.site / "jobs" / target.name
+        self._opened: ArtifactStore | None = None
+
+    def capacity(self) -> Capacity:
+        return measure(self._cluster, self._target)
+
+    def findings(self, job: CommandJob) -> tuple[Finding, ...]:
+        return findings(job, self._target, self._options)
+
+    def submit(self, job: TrainingJob) -> JobRef:
+        _check_name(job.name)
+        submit(job, Site(self._target, self._inventory, self._options, self._cluster(), self._store()))
+        return JobRef(self._target.name, job.name)
+
+    def observe(self, ref: JobRef) -> JobStatus:
+        cluster = self._cluster()
+        job = self._found(cluster, ref)
+        seen = self._look(cluster, job)
+        found = reading(seen)
+        if found.why and found.why.certain and not found.status.phase.is_final:
+            return self._give_up(cluster, job, found.why)
+        if found.status.phase is JobPhase.SUCCEEDED:
+            return self._with_outputs(found.status, job, seen.pods)
+        return found.status
+
+    def cancel(self, ref: JobRef) -> None:
+        """As the port says; blocks until the pods have ended, 15 s at most."""
+        cluster = self._cluster()
+        job = cluster.find(JOBS, kube_name(ref.name)) if is_legal_label(ref.name) else None
+        if job is None or is_final(job):
+            return
+        self._end(cluster, job, "Cancelled", "The job was cancelled.")
+        deadline = time.monotonic() + CANCEL_SECONDS
+        while time.monotonic() < deadline and any(_is_active(pod) for pod in self._pods(cluster, job)):
+            time.sleep(CANCEL_POLL_SECONDS)
+
+    def logs(self, ref: JobRef, follow: bool) -> Iterator[str]:
+        cluster = self._cluster()
+        job = self._found(cluster, ref)
+        log = JobLog(cluster, self._store, self._target.name, ref.name)
+        yield from log.lines(_instances(job), follow, lambda: is_final(self._found(cluster, ref)))
+
+    def jobs(self) -> tuple[JobRef, ...]:
+        found = self._cluster().items(JOBS, labels=f"{MANAGED_BY}={OURS},{TARGET}={self._target.name}")
+        return tuple(JobRef(self._target.name, _full_name(job)) for job in found)
+
+    def _cluster(self) -> Cluster:
+        return connect(self._options.kubeconfig, self._options.context, self._options.namespace)
+
+    def _store(self) -> ArtifactStore:
+        if self._opened is None:
+            self._opened = artifact_store(self._options, self._target.name)
+        return self._opened
+
+    def _found(self, cluster: Cluster, ref: JobRef) -> Object:
+        _check_name(ref.name)
+        job = cluster.find(JOBS, kube_name(ref.name))
+        if job is None:
+            raise NotFoundError(
+                f"There is no job {ref.name!r} on target {self._target.name!r} ({cluster.label}).",
+                "Run the scenario again: submitting is idempotent.",
+            )
+        return job
+
+    def _look(self, cluster: Cluster, job: Object) -> Seen:
+        """Read what the answer needs and no more: most jobs run, and need their pods only."""
+        if ended(job):
+            return Seen(job)
+        seen = Seen(job, self._pods(cluster, job))
+        if not needs_events(seen):
+            return seen
+        names = [str(item["metadata"]["name"]) for item in (seen.pods or [job])]
+        events = [event for name in names for event in cluster.items(EVENTS, fields=f"involvedObject.name={name}")]
+        nodes = _sizes(cluster) if needs_nodes(seen) else None
+        return Seen(job, seen.pods, events, nodes)
+
+    def _pods(self, cluster: Cluster, job: Object) -> list[Object]:
+        return cluster.items(PODS, labels=f"batch.kubernetes.io/job-name={job['metadata']['name']}")
+
+    def _give_up(self, cluster: Cluster, job: Object, why: Why) -> JobStatus:
+        avoid = "" if why.avoid is Avoid.NOTHING else f" Avoid: this {why.avoid}."
+        return self._end(cluster, job, why.reason, f"{why.sentence}{avoid}")
+
+    def _end(self, cluster: Cluster, job: Object, reason: str, detail: str) -> JobStatus:
+        """Write down why, in the Job itself, and let Kubernetes end its pods. A suspended Job that is resumed ends at once."""
+        said = json.dumps({"reason": reason, "detail": detail, "at": time.time()})
+        change: Object = {"metadata": {"annotations": {KEY_ENDED: said}}, "spec": {"activeDeadlineSeconds": 1}}
+        changed = cluster.patch(JOBS, str(job["metadata"]["name"]), change)
+        return reading(Seen(changed)).status
+
+    def _with_outputs(self, status: JobStatus, job: Object, pods: Sequence[Object]) -> JobStatus:
+        name = _full_name(job)
+        outputs = json.loads((job["metadata"].get("annotations") or {}).get(KEY_OUTPUTS) or "[]")
+        digests = {
+            output_key(self._target.name, name, output, index_of(pod)): str(told[0])
+            for pod in pods
+            for output, told in read_message(pod).outputs.items()
+        }
+        keys = archive_keys(self._target.name, name, outputs, _instances(job))
+        urls = collect(self._store(), self._jobs / name / "outputs", keys, digests)
+        return JobStatus(
+            status.phase, status.reason, status.detail, status.exit_code, status.started_at, status.ended_at, urls
+        )
+
+
+def _check_name(name: str) -> None:
+    if not is_legal_label(name):
+        raise InputError(f"{name!r} is no legal job name.", "Use up to 63 of a-z, 0-9 and -, not at the ends.")
+
+
+def _full_name(job: Object) -> str:
+    return str((job["metadata"].get("labels") or {}).get(JOB_LABEL) or job["metadata"]["name"])
+
+
+def _instances(job: Object) -> int:
+    return int(job["spec"].get("completions") or 1)
+
+
+def _is_active(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
+
+
+def _sizes(cluster: Cluster) -> list[Resources] | None:
+    """What each node has when it is empty; None when this account may not ask."""
+    try:
+        return [total_of(node) for node in cluster.items(NODES)]
+    except LandbridgeError:
+        return None

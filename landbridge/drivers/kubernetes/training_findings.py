@@ -1,0 +1,146 @@
+"""What becomes of each field of a command job on a cluster: honoured, replaced, without effect, or refused. Asks nobody.
+
+The environment is not judged here: the inventory's `environments` decide what becomes of it, before a driver is asked.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from landbridge.domain.inventory import Target
+from landbridge.domain.job import CommandJob, JobInput, JobOutput
+from landbridge.domain.plan import Finding, FindingKind
+from landbridge.domain.values import Json
+from landbridge.drivers.kubernetes.distribution import distribution_findings
+from landbridge.drivers.kubernetes.options import KubernetesOptions
+from landbridge.drivers.kubernetes.pod_template import DEFAULT_TYPE
+
+# Field of CommandJob → what this driver does with it; a test holds it against the dataclass, so nothing is forgotten.
+FIELDS = {
+    "path": "names the file", "command": "honoured", "code": "honoured: a local folder", "environment": "by the inventory",
+    "inputs": "honoured, see _input", "outputs": "honoured, see _output", "name": "the run key names the Job",
+    "display_name": "for people", "experiment_name": "honoured above the driver", "description": "for people",
+    "tags": "for people", "properties": "for people", "environment_variables": "honoured", "compute": "substituted",
+    "resources": "see _resources", "distribution": "see distribution.py", "timeout_seconds": "activeDeadlineSeconds",
+    "services": "refused", "identity": "substituted", "queue_settings": "substituted", "extra": "noted",
+    "schema": "names the schema",
+}  # fmt: skip
+INPUT_MODES = frozenset({"", "ro_mount", "download", "direct"})
+OUTPUT_MODES = frozenset({"", "rw_mount", "upload", "direct"})
+CHECKED_BY_THE_LOADER = frozenset({"default", "min", "max", "enum", "description"})
+MOST_OUTPUTS = 24  # the digests of more do not fit into a termination message
+_SHM = re.compile(r"[1-9][0-9]*[bkmg]", re.IGNORECASE)
+
+
+def findings(job: CommandJob, target: Target, options: KubernetesOptions) -> tuple[Finding, ...]:
+    """One finding per field of `job` that is set and not honoured as written."""
+    return (
+        *_store(options, target),
+        *_code(job),
+        *distribution_findings(job),
+        *_resources(job, target),
+        *_around(job, options),
+        *(finding for item in job.inputs.values() for finding in _input(item)),
+        *_outputs(job),
+    )
+
+
+def _refused(field: str, detail: str, hint: str) -> Finding:
+    return Finding(field, FindingKind.REFUSED, detail, hint)
+
+
+def _store(options: KubernetesOptions, target: Target) -> Iterator[Finding]:
+    if not options.artifacts:
+        detail = "The target has no artifact store, by which code and data reach its pods and models come back."
+        yield _refused("target", detail, f"Add `artifacts: s3://bucket/prefix` under targets.{target.name}.options.")
+
+
+def _code(job: CommandJob) -> Iterator[Finding]:
+    if "://" in job.code or job.code.startswith(("azureml:", "git@", "git+")):
+        yield _refused("code", f"{job.code} is not on this machine.", "Check the code out and name its folder.")
+
+
+def _resources(job: CommandJob, target: Target) -> Iterator[Finding]:
+    asked = job.resources
+    known = [kind.name for kind in target.instance_types]
+    if asked.instance_type and asked.instance_type not in {*known, DEFAULT_TYPE}:
+        detail = (
+            f"{asked.instance_type} is not an instance type of {target.name} (it has {', '.join(known) or 'none'})."
+        )
+        hint = f"Declare it under targets.{target.name}.instance_types, or name one of these."
+        yield _refused("resources.instance_type", detail, hint)
+    if (asked.max_instance_count or 1) > asked.instance_count:
+        detail = f"The job stays at {asked.instance_count} instances: a Job of Kubernetes does not grow."
+        yield Finding("resources.max_instance_count", FindingKind.NOTE, detail)
+    if asked.docker_args:
+        detail = f"{' '.join(asked.docker_args)}: pods are not started by Docker."
+        yield _refused("resources.docker_args", detail, "Remove docker_args; `overrides` of the target patch its pods.")
+    if asked.shm_size and not _SHM.fullmatch(asked.shm_size):
+        yield _refused("resources.shm_size", f"{asked.shm_size} is no size.", "Write it as 512m or 2g.")
+    if asked.locations:
+        detail = f"{', '.join(asked.locations)}: the region is that of the target that placement chose."
+        yield Finding("resources.locations", FindingKind.SUBSTITUTED, detail)
+    for key in asked.properties:
+        hint = "Remove it, or choose a target of the service that it is for."
+        yield _refused(f"resources.properties.{key}", "It is a setting of a service that is not here.", hint)
+
+
+def _around(job: CommandJob, options: KubernetesOptions) -> Iterator[Finding]:
+    for name in job.services:
+        detail = "A pod of a training job opens no interactive service."
+        yield _refused(f"services.{name}", detail, "Remove it, or use `kubectl port-forward` and `exec` while it runs.")
+    if job.identity:
+        account = options.service_account or "the namespace's default"
+        detail = (
+            f"{job.identity.get('type', 'identity')}: the pod runs as service account {account!r}, without its token."
+        )
+        yield Finding("identity", FindingKind.SUBSTITUTED, detail)
+    if job.queue_settings:
+        named = [f"queue {options.queue!r}"] if options.queue else []
+        named += [f"priority class {options.priority_class!r}"] if options.priority_class else []
+        detail = (
+            f"The target's {' and '.join(named) or 'scheduler'} decides; `queue` and `priority_class` are its options."
+        )
+        yield Finding("queue_settings", FindingKind.SUBSTITUTED, detail)
+    if job.compute:
+        detail = f"{job.compute}: the scenario's placement chose this target instead."
+        yield Finding("compute", FindingKind.SUBSTITUTED, detail)
+    for key in job.extra:
+        yield Finding(key, FindingKind.NOTE, "It has no meaning outside the service that published it.")
+
+
+def _input(item: JobInput) -> Iterator[Finding]:
+    where = f"inputs.{item.name}"
+    if item.is_data and item.mode not in INPUT_MODES:
+        detail = f"{item.mode}: an input is a folder in the pod, and what is written to it goes nowhere."
+        yield _refused(f"{where}.mode", detail, "Use ro_mount or download; write to an output.")
+    elif item.mode == "ro_mount":
+        detail = "ro_mount: copied into the pod before it starts, and mounted read-only; not read lazily."
+        yield Finding(f"{where}.mode", FindingKind.SUBSTITUTED, detail)
+    elif item.mode == "direct":
+        detail = "direct: the command gets a path in the pod, not a URI."
+        yield Finding(f"{where}.mode", FindingKind.SUBSTITUTED, detail)
+    yield from _further(where, item.options)
+
+
+def _outputs(job: CommandJob) -> Iterator[Finding]:
+    if len(job.outputs) > MOST_OUTPUTS:
+        detail = f"{len(job.outputs)} outputs; at most {MOST_OUTPUTS} can be told apart by digest at the end of a pod."
+        yield _refused("outputs", detail, "Write several things into one folder.")
+    for output in job.outputs.values():
+        yield from _output(output)
+
+
+def _output(output: JobOutput) -> Iterator[Finding]:
+    where = f"outputs.{output.name}"
+    if output.mode not in OUTPUT_MODES:
+        yield _refused(f"{where}.mode", f"{output.mode} is not possible here.", "Use rw_mount or upload.")
+    if output.path:
+        detail = f"{output.path}: an output goes to the site's artifact store."
+        yield _refused(f"{where}.path", detail, "Remove it, and take the output from the job.")
+    yield from _further(where, output.options)
+
+
+def _further(where: str, options: Mapping[str, Json]) -> Iterator[Finding]:
+    for key in options:
+        if key not in CHECKED_BY_THE_LOADER:
+            yield _refused(f"{where}.{key}", "A pod cannot honour it.", f"Remove {key}.")

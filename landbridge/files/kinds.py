@@ -1,0 +1,34 @@
+"""What kind of file somebody named: told by its top-level keys, before it is read as one."""
+
+import re
+from pathlib import Path
+
+from landbridge.domain.errors import InputError
+
+_KINDS = (("sites", "inventory"), ("targets", "inventory"), ("pattern", "scenario"), ("command", "job"))
+OWNER = {"scenario": "data science", "job": "data science", "inventory": "IT operations"}
+
+
+def kind_of(path: Path) -> str:
+    """`inventory`, `scenario` or `job`; "" for what has none of their keys, or cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return next((kind for key, kind in _KINDS if re.search(rf"^['\"]?{key}['\"]?\s*:", text, re.MULTILINE)), "")
+
+
+def refuse_other_kinds(path: Path, wanted: str, named_by: str) -> None:
+    """Let only files pass that may be of the kind `wanted`.
+
+    Raises:
+        InputError: it is another one; says whose it is.
+    """
+    found = kind_of(path)
+    if found not in ("", wanted):
+        article = "an" if found[0] in "aeiou" else "a"
+        raise InputError(
+            f"{path} is {article} {found} file, which belongs to {OWNER[found]}; `landbridge ops` takes {wanted} files here.",
+            f"Name the {wanted} file of IT operations with {named_by}.",
+            f"{path}:1",
+        )
