@@ -1,0 +1,175 @@
+"""One cluster: its control plane, its node, its object store. Each daemon's flags, and when it counts as up."""
+
+import json
+import secrets
+import ssl
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tests.cluster.lab import node_images, pki
+from tests.cluster.lab.host import manifest, run, wait_until, write
+from tests.cluster.lab.oci import Image
+from tests.cluster.lab.processes import make_cgroups, start, tail
+from tests.cluster.lab.programs import build, custom_resources, kubectl
+from tests.cluster.lab.settings import LabError, Site
+
+DAEMONS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "containerd",
+    "kubelet",
+    "kube-proxy",
+    "objectstore",
+)
+_ISSUER = "https://kubernetes.default.svc.cluster.local"
+
+
+def bring_up(site: Site, images: tuple[Image, ...]) -> None:
+    """Start all of a site in a network that is there already, and return when it can be used.
+
+    Raises:
+        LabError: a component did not come up; with its name and the end of its log.
+    """
+    make_cgroups(site)
+    pki.make(site)
+    node_images.give_images(site, images)
+    start(site, "containerd", *_containerd(site))
+    _start_control_plane(site)
+    _start_object_store(site)
+    wait_until(lambda: node_images.serves(site), 30, f"containerd of {site.name}")
+    _start_node(site)
+    node_images.give_code(site, images)
+    _apply(site)
+
+
+def api_is_ready(site: Site) -> bool:
+    """Ask the API server over the hub, as tests will; its word about itself needs no credentials."""
+    trust = ssl.create_default_context(cafile=str(site.run / "pki" / "ca.crt"))
+    try:
+        with urllib.request.urlopen(f"{site.api}/readyz", timeout=2, context=trust) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _start_control_plane(site: Site) -> None:
+    kube, keys = build("kube"), site.run / "pki"
+    client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
+    etcd: list[str | Path] = [
+        "--data-dir",
+        site.run / "etcd",
+        "--listen-client-urls",
+        client,
+        "--advertise-client-urls",
+        client,
+    ]
+    etcd += [
+        "--listen-peer-urls",
+        peer,
+        "--unsafe-no-fsync",
+        "--log-level",
+        "warn",
+    ]  # its data lives as long as the lab
+    start(site, "etcd", kube, "etcd", *etcd)
+    start(site, "kube-apiserver", kube, "kube-apiserver", "--etcd-servers", client, *_apiserver(site, keys))
+    _wait(site, "kube-apiserver", 60)
+    loopback = ["--bind-address", "127.0.0.1", "--leader-elect=false"]
+    controllers: list[str | Path] = [
+        "--kubeconfig",
+        keys / "controller-manager.kubeconfig",
+        "--use-service-account-credentials",
+    ]
+    controllers += ["--root-ca-file", keys / "ca.crt", "--service-account-private-key-file", keys / "accounts.key"]
+    controllers += ["--node-monitor-grace-period", "20s"]
+    start(site, "kube-controller-manager", kube, "kube-controller-manager", *controllers, *loopback)
+    scheduler = keys / "scheduler.kubeconfig"
+    start(site, "kube-scheduler", kube, "kube-scheduler", "--kubeconfig", scheduler, *loopback)
+
+
+def _apiserver(site: Site, keys: Path) -> list[str | Path]:
+    return [
+        *("--advertise-address", site.node_address, "--cert-dir", keys),
+        *("--tls-cert-file", keys / "apiserver.crt", "--tls-private-key-file", keys / "apiserver.key"),
+        *("--token-auth-file", keys / "tokens.csv", "--authorization-mode", "Node,RBAC"),
+        *("--enable-admission-plugins", "NodeRestriction", "--allow-privileged"),
+        *("--service-cluster-ip-range", f"{site.prefix}.128.0/20", "--service-account-issuer", _ISSUER),
+        *(
+            "--service-account-key-file",
+            keys / "accounts.key",
+            "--service-account-signing-key-file",
+            keys / "accounts.key",
+        ),
+        *(
+            "--kubelet-client-certificate",
+            keys / "kubelet-client.crt",
+            "--kubelet-client-key",
+            keys / "kubelet-client.key",
+        ),
+        # Without the address first, logs of pods are asked for under the node's name, which no DNS knows.
+        "--kubelet-preferred-address-types=InternalIP,Hostname",
+    ]
+
+
+def _containerd(site: Site) -> list[str | Path]:
+    write(site.run / "cni" / "10-pods.conflist", manifest("cni.conflist", site))
+    write(site.run / "registries" / "_default" / "hosts.toml", manifest("hosts.toml", site))
+    config = write(site.run / "containerd.toml", manifest("containerd.toml", site))
+    return ["containerd", "--config", config]
+
+
+def _start_node(site: Site) -> None:
+    kube = build("kube")
+    write(site.run / "resolv.conf", "")
+    config = write(site.run / "kubelet.yaml", manifest("kubelet.yaml", site))
+    kubelet: list[str | Path] = ["--config", config, "--kubeconfig", site.run / "pki" / "kubelet.kubeconfig"]
+    kubelet += ["--root-dir", site.run / "kubelet", "--cert-dir", site.run / "kubelet-pki"]
+    kubelet += ["--node-ip", site.node_address, "--hostname-override", site.name]
+    start(site, "kubelet", kube, "kubelet", *kubelet)
+    proxy = write(site.run / "kube-proxy.yaml", manifest("kube-proxy.yaml", site))
+    start(site, "kube-proxy", kube, "kube-proxy", "--config", proxy)
+
+
+def _start_object_store(site: Site) -> None:
+    """Start an S3 server over a folder; its keys are made here and known only from objectstore.json."""
+    access, secret = secrets.token_hex(10), secrets.token_hex(20)
+    folder = site.disk / "objects"
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"endpoint": site.object_store, "access_key": access, "secret_key": secret, "region": "us-east-1"}
+    write(site.run / "objectstore.json", json.dumps(about), 0o600)
+    keys = write(site.run / "objectstore.env", f"ROOT_ACCESS_KEY={access}\nROOT_SECRET_KEY={secret}\n", 0o600)
+    program: list[str | Path] = ["sh", "-c", 'set -a; . "$1"; shift; exec "$@"', "sh", keys, build("objectstore")]
+    start(site, "objectstore", *program, "--port", f"{site.node_address}:7070", "--quiet", "posix", folder)
+
+
+def _apply(site: Site) -> None:
+    """Install DNS and the Gateway, and wait until the node and both answer."""
+    kubectl(site.kubeconfig, "apply", "-f", "-", stdin=manifest("coredns.yaml", site))
+    kubectl(site.kubeconfig, "apply", "--server-side", "-f", custom_resources())
+    kubectl(site.kubeconfig, "apply", "-f", "-", stdin=manifest("envoy-gateway.yaml", site))
+    kubectl(site.kubeconfig, "wait", "--for=create", f"node/{site.name}", "--timeout=60s")
+    kubectl(site.kubeconfig, "wait", "--for=condition=Ready", f"node/{site.name}", "--timeout=60s")
+    established = "--for=condition=Established"
+    kubectl(site.kubeconfig, "wait", established, "crd", "--all", "--timeout=60s")
+    kubectl(site.kubeconfig, "apply", "-f", "-", stdin=manifest("gateway.yaml", site))
+    for namespace, what in (("kube-system", "coredns"), ("envoy-gateway-system", "envoy-gateway")):
+        words = ("wait", "--for=condition=Available", f"deployment/{what}", "--timeout=180s", "-n", namespace)
+        kubectl(site.kubeconfig, *words)
+    programmed = ("wait", "--for=condition=Programmed", "gateway/edge", "--timeout=120s", "-n", "landbridge-edge")
+    kubectl(site.kubeconfig, *programmed)
+
+
+def _wait(site: Site, name: str, seconds: float) -> None:
+    try:
+        wait_until(lambda: api_is_ready(site), seconds, f"{name} of {site.name}")
+    except LabError as error:
+        raise LabError(f"{error}; it printed: {tail(site, name)}") from error
+
+
+def unmount(folder: Path) -> None:
+    """Unmount whatever is mounted below a folder, the deepest first."""
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for point in sorted((point for point in mounted if point.startswith(f"{folder}/")), key=len, reverse=True):
+        run("umount", "--lazy", point)

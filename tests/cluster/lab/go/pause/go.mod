@@ -1,0 +1,3 @@
+module landbridge.test/pause
+
+go 1.24.0

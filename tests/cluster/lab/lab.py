@@ -1,0 +1,193 @@
+"""The lab as a whole: up, down, status; one on a machine, and nothing left of it afterwards."""
+
+import contextlib
+import json
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.cluster.lab import cluster, network, node_images
+from tests.cluster.lab.host import install_packages, run, write
+from tests.cluster.lab.processes import end_all, members, names, recorded
+from tests.cluster.lab.programs import build, custom_resources, kubectl
+from tests.cluster.lab.settings import HOLDER, LabError, Site, cache_folder, run_folder, sites
+
+_BESIDE = ("/var/lib/kubelet", "/var/lib/cni", "/var/log/containers", "/var/log/pods", "/run/containerd", "/run/netns")
+"""Where kubelet, containerd and ip write whatever they are told; `down` removes those that `up` did not find."""
+
+Say = Callable[[str], None]
+
+
+def up(say: Say = lambda line: None) -> bool:
+    """Bring both clusters up, first removing what a crashed lab left. Re-runnable.
+
+    Returns:
+        Whether it was brought up now; False when it was up already.
+
+    Raises:
+        LabError: a component cannot be had, or this machine has another lab; the message says which and why.
+    """
+    install_packages()
+    with _alone():
+        holder = _holder()
+        if holder is not None and Path(holder["run"]) != run_folder() and _lives(Path(holder["run"])):
+            raise LabError(
+                f"this machine has a lab already, in {holder['run']}; "
+                f"`LANDBRIDGE_LAB_RUN={holder['run']} python -m tests.cluster.lab down` ends it"
+            )
+        if holder is not None and Path(holder["run"]) == run_folder() and is_up():
+            return False
+        _clear(say)
+        images = node_images.prepare(say)
+        node_images.forget_older(images)
+        found = [path for path in _BESIDE if not Path(path).exists()]
+        write(HOLDER, json.dumps({"run": str(run_folder()), "beside": found}))
+        _bring_up(images, say)
+    return True
+
+
+def down(say: Say = lambda line: None) -> None:
+    """End the lab and remove all of it but the cache. Silent when there is none."""
+    with _alone():
+        holder = _holder()
+        if holder is not None and Path(holder["run"]) != run_folder() and _lives(Path(holder["run"])):
+            raise LabError(
+                f"the lab of this machine is in {holder['run']}, not in {run_folder()}: it is not yours to end"
+            )
+        _clear(say)
+
+
+def refresh_code(say: Say = lambda line: None) -> None:
+    """Give pods that start from now on landbridge as it is now."""
+    images = node_images.prepare(say)
+    for site in sites():
+        node_images.give_code(site, images)
+
+
+def is_up() -> bool:
+    """Tell whether every daemon runs and both API servers answer."""
+    return all(all(recorded(site, name) for name in cluster.DAEMONS) and cluster.api_is_ready(site) for site in sites())
+
+
+def status() -> list[str]:
+    """Return a line per daemon (pid, memory), and one per site with the memory of its daemons and of its pods.
+
+    A page that n processes share counts 1/n in each: the daemons are one binary.
+    """
+    lines = []
+    for site in sites():
+        known = {name: recorded(site, name) for name in names(site)}
+        total = sum(map(_memory, members(site))) if known else 0
+        daemons = 0
+        for name, process in known.items():
+            daemons += (own := _memory(process) if process else 0)
+            told = f"pid {process.pid:>7}, {own / 2**20:5.0f} MB" if process else "does not run"
+            lines.append(f"{site.name:8}{name:26}{told}")
+        state = "ready" if known and cluster.api_is_ready(site) else "not up"
+        pods = (total - daemons) / 2**20
+        lines.append(f"{site.name:8}{state}: {daemons / 2**20:.0f} MB in daemons, {pods:.0f} MB in pods")
+    return lines
+
+
+def object_store(site: Site) -> dict[str, str]:
+    """Return endpoint, access_key, secret_key and region of a site's object store."""
+    about: dict[str, str] = json.loads((site.run / "objectstore.json").read_text())
+    return about
+
+
+def gateway_address(kubeconfig: Path) -> str:
+    """Return the address at which the Gateway `edge` answers, on port 80."""
+    words = ("get", "gateway", "edge", "-n", "landbridge-edge", "-o", "jsonpath={.status.addresses[0].value}")
+    return kubectl(kubeconfig, *words)
+
+
+def _bring_up(images: tuple[Any, ...], say: Say) -> None:
+    started = time.monotonic()
+    network.connect(*sites())
+
+    def one(site: Site) -> None:
+        cluster.bring_up(site, images)
+        say(f"{site.name}: up after {time.monotonic() - started:.1f} s; kubeconfig {site.kubeconfig}")
+
+    with ThreadPoolExecutor(max_workers=2) as both:
+        list(both.map(one, sites()))
+
+
+def _clear(say: Say) -> None:
+    """Remove whatever a lab left, whole or half: processes, mounts, cgroups, namespaces, folders."""
+    holder = _holder()
+    found = sites(Path(holder["run"]) if holder else run_folder())
+    if holder is None and not any(site.run.exists() or network.is_connected(site) for site in found):
+        return
+    say("removing the lab that is there")
+    for site in found:
+        end_all(site)
+    network.disconnect(*found)
+    for site in found:
+        for folder in (site.run, site.disk):
+            cluster.unmount(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        site.kubeconfig.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # somebody's own files may lie in it
+        found[0].run.parent.rmdir()
+    for path in holder["beside"] if holder else ():
+        _remove_beside(Path(path))
+    HOLDER.unlink(missing_ok=True)
+
+
+def _remove_beside(path: Path) -> None:
+    if str(path) == "/run/netns":
+        if path.exists() and not any(path.iterdir()):
+            with contextlib.suppress(LabError):  # a mount only where ip made it one
+                run("umount", path)
+            path.rmdir()
+        return
+    cluster.unmount(path)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _holder() -> dict[str, Any] | None:
+    """Return the record of the lab on this machine: its run folder, and the folders that were not there before it."""
+    try:
+        record: dict[str, Any] = json.loads(HOLDER.read_text())
+    except (OSError, ValueError):
+        return None
+    return record
+
+
+def _memory(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return int(process.memory_full_info().pss)
+    return 0
+
+
+def _lives(folder: Path) -> bool:
+    return any(recorded(site, name) for site in sites(folder) for name in names(site))
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Hold a name that the kernel frees when this process ends, however it ends, and that leaves no file."""
+    with socket.socket(socket.AF_UNIX) as name:
+        try:
+            name.bind("\0landbridge-lab")
+        except OSError as error:
+            raise LabError("another process is bringing a lab up or down on this machine; wait for it") from error
+        yield
+
+
+def built(say: Say = lambda line: None) -> Path:
+    """Build everything that is slow, and return the folder where it is kept."""
+    install_packages()
+    with _alone():
+        node_images.prepare(say)
+        for name in ("kube", "objectstore"):
+            build(name, say)
+        custom_resources()
+    return cache_folder()
