@@ -29,16 +29,19 @@ def _check_story(path: Path, inventory: str) -> Checked:
     from landbridge.files.inventory import find_inventory
     from landbridge.files.scenario import load_scenario
     from landbridge.operations.story import Request, load
+    from landbridge.operations.target_options import inventory_faults
 
     stock: list[Path] = []
     missing = [*_faults(lambda: stock.append(find_inventory(path, given_inventory(inventory) or None)))]
     if missing:
         return (str(path),), (*missing, *_faults(lambda: load_scenario(path)))
-    together = [*_faults(lambda: load(Request(str(path.absolute()), str(stock[0].absolute()))))]
+    read: list[Inventory] = []
+    request = Request(str(path.absolute()), str(stock[0].absolute()))
+    together = [*_faults(lambda: read.append(load(request)[1]))]
+    for found in read:
+        together += inventory_faults(found)
     checked = (str(path), str(stock[0]))
-    if not together:
-        return checked, tuple(_inventory_faults(stock[0]))
-    return checked, tuple([*_apart(path, stock[0])] or together)
+    return checked, tuple(together if read else [*_apart(path, stock[0])] or together)
 
 
 def _apart(path: Path, inventory: Path) -> Iterator[InputError]:
