@@ -7,6 +7,7 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 HERE = Path(__file__).parent
+HOST_FILES = {("test_host.py",), ("test_cli_follow.py",)}  # these share one too
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,6 +28,8 @@ class ByHost(LoadScopeScheduling):  # type: ignore[misc]
 
 def group(folder: str, *rest: str) -> str:
     """All of e2e has one host. Of chaos, what kills runs has one, and the rest has another: each is half of the time."""
+    if rest in HOST_FILES:
+        return "host"
     if folder == "e2e" or (folder == "chaos" and rest != ("test_killed_runs.py",)):
         return folder
     return "/".join([folder, *rest])

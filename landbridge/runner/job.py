@@ -21,6 +21,8 @@ GRACE_SECONDS = 5.0
 MARKER = "LANDBRIDGE_JOB_DIRECTORY"  # in the environment of every process of the job, so none can hide from its end
 TAIL_BYTES = 8192
 POLL_SECONDS = 0.02
+LOOKS, BETWEEN_SECONDS = 100, 0.005  # one that the kernel cannot end is not waited for longer
+ENOUGH = 2  # looks that find nothing: one misses a process in the middle of an exec, which shows no environment
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 RECORD_BYTES = 4096
 MEBIBYTE = 1 << 20
@@ -113,13 +115,26 @@ def end_rest(folder: str, ending: Ending) -> None:
         time.sleep(POLL_SECONDS)
     signal_group(ending.group, signal.SIGKILL)
     mark = f"{MARKER}={folder}\0".encode()
+    nothing = 0
+    for _ in range(LOOKS):
+        nothing = 0 if end_marked(mark) else nothing + 1
+        if nothing == ENOUGH:
+            return
+        time.sleep(BETWEEN_SECONDS)
+
+
+def end_marked(mark: bytes) -> bool:
+    """Kill every process that carries the mark; whether there was one."""
+    found = False
     for pid in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):  # noqa: PTH112, PTH208
         try:
             with open(f"/proc/{pid}/environ", "rb") as stream:
                 if mark in stream.read():
                     os.kill(int(pid), signal.SIGKILL)
+                    found = True
         except OSError:  # gone, or another user's
             continue
+    return found
 
 
 def adopt_orphans() -> None:

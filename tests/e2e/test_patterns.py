@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Playground
+from tests.e2e.tiny_story import make_tiny
 
 PATTERNS = [
     pytest.param(("cloud_train_onprem_deploy", "lake"), id="cloud_train_onprem_deploy"),
@@ -28,17 +29,51 @@ BROKEN = """
 """
 
 
+class Flights:
+    """The job of scenarios/ as it is, on real flights."""
+
+    bad = ("--set", "inputs.max_iter=1", "--set", "inputs.learning_rate=0.001")
+
+    def __init__(self, playground: Playground) -> None:
+        self._playground = playground
+        playground.months("1-2")
+
+    def new_data(self) -> None:
+        self._playground.months("3")
+
+    def break_the_model(self) -> None:
+        saves = "        save(model, held_out[FEATURES].head(3), arguments.model)\n"
+        self._playground.edit("flight-delay/src/train.py", saves, BROKEN.replace("\n    ", "\n        "))
+
+
+class Tiny:
+    """The same scenario with a job that takes a tenth of a second."""
+
+    bad = ("--set", "inputs.mae=30")
+
+    def __init__(self, playground: Playground) -> None:
+        self._story = make_tiny(playground)
+
+    def new_data(self) -> None:
+        self._story.month(2)
+
+    def break_the_model(self) -> None:
+        answers = "return [self._value] * len(model_input)"
+        self._story.playground.edit("tiny/src/constant.py", answers, 'raise RuntimeError("a column is missing")')
+
+
 def served(report: dict[str, Any]) -> dict[str, str]:
     """Site → version that has all its traffic."""
     return {row["site"]: row["version"] for row in report["serving"] if row["traffic"] == 100}
 
 
 @pytest.mark.timeout(280)
+@pytest.mark.parametrize("job", [Tiny, pytest.param(Flights, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("playground", PATTERNS, indirect=True)
-def test_a_pattern_lives_its_whole_life(playground: Playground) -> None:
+def test_a_pattern_lives_its_whole_life(playground: Playground, job: type[Tiny] | type[Flights]) -> None:
     sites = SITES[playground.scenario.stem]
+    training = job(playground)
 
-    playground.months("1-2")
     first = playground.run()
     assert first.code == 0, first.err
     assert first.json["outcome"] == "Promoted"
@@ -49,21 +84,17 @@ def test_a_pattern_lives_its_whole_life(playground: Playground) -> None:
     assert again.json["outcome"] == "Unchanged"
     assert "unchanged" in again.json["text"]
 
-    playground.months("3")
+    training.new_data()
     second = playground.run()
     assert second.code == 0, second.err
     assert served(second.json) == dict.fromkeys(sites, "2")
 
-    bad = playground.run("--set", "inputs.max_iter=1", "--set", "inputs.learning_rate=0.001")
+    bad = playground.run(*training.bad)
     assert bad.code == 5, bad.err
     assert bad.json["outcome"] == "Refused"
     assert served(bad.json) == dict.fromkeys(sites, "2")
 
-    playground.edit(
-        "flight-delay/src/train.py",
-        "        save(model, held_out[FEATURES].head(3), arguments.model)\n",
-        BROKEN.replace("\n    ", "\n        "),
-    )
+    training.break_the_model()
     broken = playground.run()
     assert broken.code == 6, broken.err
     assert broken.json["outcome"] == "RolledBack"

@@ -189,6 +189,7 @@ class TestServices:
         assert not own_host.processes()
 
     @pytest.mark.timeout(240)  # two starts: 10 s each on an idle machine
+    @pytest.mark.slow
     def test_a_killed_host_leaves_nothing_and_comes_back_at_the_same_urls(self, own_host: RunningHost) -> None:
         before = started(own_host).record
         run = own_host.run("nap", scenario="lost")
