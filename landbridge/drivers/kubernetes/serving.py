@@ -19,6 +19,7 @@ from landbridge.domain.plan import Finding
 from landbridge.domain.requests import ColourSpec, ColourStatus, EndpointStatus, Prediction, RequestCounts
 from landbridge.domain.values import ColourPhase
 from landbridge.drivers.faults import translated
+from landbridge.drivers.findings import require_possible
 from landbridge.drivers.kubernetes import colour_manifests as manifests
 from landbridge.drivers.kubernetes.cluster import CONFIG_MAPS, PODS, SERVICES, Cluster, connect
 from landbridge.drivers.kubernetes.colour_files import make_order
@@ -34,7 +35,7 @@ from landbridge.drivers.kubernetes.options import KubernetesOptions, read_option
 from landbridge.drivers.kubernetes.pod_template import common_labels
 from landbridge.drivers.kubernetes.routes import ENDPOINT, Backend, check_weights, read_gateway, route_name
 from landbridge.drivers.kubernetes.serving_counts import count
-from landbridge.drivers.kubernetes.serving_findings import findings, require_possible
+from landbridge.drivers.kubernetes.serving_findings import findings
 from landbridge.drivers.kubernetes.serving_state import Seen, look, pace, statuses
 from landbridge.drivers.kubernetes.traffic import (
     AUTOSCALERS,
@@ -71,7 +72,7 @@ class KubernetesServing:
 
     def apply(self, colour: ColourSpec) -> None:
         with self._doing("applying a colour"):
-            require_possible(colour, self._target, self._options)
+            require_possible(colour, self.findings(colour))
             cluster, traffic = self._connect()
             seen = look(cluster, traffic, colour.endpoint)
             before = seen.deployments.get(colour.colour)

@@ -10,6 +10,7 @@ from landbridge.domain.inventory import Target
 from landbridge.domain.job import CommandJob, JobInput, JobOutput
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.values import Json
+from landbridge.drivers.findings import of_no_target
 from landbridge.drivers.kubernetes.distribution import distribution_findings
 from landbridge.drivers.kubernetes.options import KubernetesOptions
 from landbridge.drivers.kubernetes.pod_template import DEFAULT_TYPE
@@ -101,11 +102,7 @@ def _around(job: CommandJob, options: KubernetesOptions) -> Iterator[Finding]:
             f"The target's {' and '.join(named) or 'scheduler'} decides; `queue` and `priority_class` are its options."
         )
         yield Finding("queue_settings", FindingKind.SUBSTITUTED, detail)
-    if job.compute:
-        detail = f"{job.compute}: the scenario's placement chose this target instead."
-        yield Finding("compute", FindingKind.SUBSTITUTED, detail)
-    for key in job.extra:
-        yield Finding(key, FindingKind.NOTE, "It has no meaning outside the service that published it.")
+    yield from of_no_target(job)
 
 
 def _input(item: JobInput) -> Iterator[Finding]:

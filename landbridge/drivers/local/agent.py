@@ -23,11 +23,12 @@ from landbridge.domain.errors import (
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.requests import ColourSpec, EndpointStatus, RequestCounts
 from landbridge.domain.values import ColourPhase
+from landbridge.drivers.findings import require_possible
 from landbridge.drivers.local import xds
 from landbridge.drivers.local.agent_colour import Places, RunningColour
 from landbridge.drivers.local.agent_ports import end_leftovers, take_port
 from landbridge.drivers.local.envoy import Router
-from landbridge.drivers.local.serving_findings import require_possible
+from landbridge.drivers.local.serving_findings import findings
 from landbridge.drivers.local.serving_record import Endpoint, ServingRecord, Wanted
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class SiteAgent:
 
     async def apply(self, spec: ColourSpec) -> None:
         """As `ServingTarget.apply`."""
-        require_possible(spec, self._target)
+        require_possible(spec, findings(spec, self._target))
         async with self._lock:
             router = self._started()
             endpoint = self._endpoints.setdefault(spec.endpoint, Endpoint(spec.endpoint))

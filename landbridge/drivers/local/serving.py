@@ -13,8 +13,9 @@ from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.plan import Finding
 from landbridge.domain.requests import ColourSpec, EndpointStatus, Prediction, RequestCounts
 from landbridge.drivers.faults import translated
+from landbridge.drivers.findings import require_possible
 from landbridge.drivers.local import serving_wire as wire
-from landbridge.drivers.local.serving_findings import findings, require_possible
+from landbridge.drivers.local.serving_findings import findings
 from landbridge.drivers.local.serving_record import ServingRecord
 from landbridge.drivers.local.xds import COLOUR_HEADER, LISTENER, endpoint_path
 from landbridge.ports import ServingTarget
@@ -39,7 +40,7 @@ class LocalServing:
         self._target, self._inventory = target, inventory
 
     def apply(self, colour: ColourSpec) -> None:
-        require_possible(colour, self._target)
+        require_possible(colour, self.findings(colour))
         self._ask("PUT", f"/endpoints/{colour.endpoint}/colours/{colour.colour}", wire.spec_to_json(colour))
 
     def observe(self, endpoint: str) -> EndpointStatus:

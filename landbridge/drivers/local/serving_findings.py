@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 
-from landbridge.domain.errors import CapabilityMissingError, InputError
 from landbridge.domain.inventory import Target
-from landbridge.domain.names import is_legal_deployment, is_legal_endpoint
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.requests import ColourSpec
 from landbridge.domain.scenario import Probe, ServingSettings
@@ -23,23 +21,6 @@ def findings(colour: ColourSpec, target: Target) -> tuple[Finding, ...]:
         *_requests(colour),
         *_readiness(settings.readiness_probe),
     )
-
-
-def require_possible(colour: ColourSpec, target: Target) -> None:
-    """Refuse what can never run here, before anything is started.
-
-    Raises:
-        InputError: a name is not legal.
-        CapabilityMissingError: a setting is refused.
-    """
-    if not (is_legal_endpoint(colour.endpoint) and is_legal_deployment(colour.colour)):
-        raise InputError(
-            f"{colour.endpoint!r} or {colour.colour!r} is no name of an endpoint or a deployment.",
-            "Use 3 to 32 letters, digits and dashes, a letter first.",
-        )
-    refused = [item for item in findings(colour, target) if item.kind is FindingKind.REFUSED]
-    if refused:
-        raise CapabilityMissingError(f"{refused[0].field}: {refused[0].detail}", refused[0].hint)
 
 
 def _environment(colour: ColourSpec) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from landbridge.domain.inventory import Target
 from landbridge.domain.job import CommandJob, JobInput, JobOutput
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.values import Json
+from landbridge.drivers.findings import of_no_target
 
 HONOURED_INPUT_MODES = frozenset({"", "ro_mount", "download", "direct"})
 HONOURED_OUTPUT_MODES = frozenset({"", "rw_mount", "upload", "direct"})
@@ -96,11 +97,7 @@ def _around(job: CommandJob) -> Iterator[Finding]:
     if job.queue_settings:
         detail = "There is no queue here: a job starts at once and is never preempted."
         yield Finding("queue_settings", FindingKind.NOTE, detail)
-    if job.compute:
-        detail = f"{job.compute}: the scenario's placement chose this target instead."
-        yield Finding("compute", FindingKind.SUBSTITUTED, detail)
-    for key in job.extra:
-        yield Finding(key, FindingKind.NOTE, "It has no meaning outside the service that published it.")
+    yield from of_no_target(job)
 
 
 def _input(item: JobInput) -> Iterator[Finding]:

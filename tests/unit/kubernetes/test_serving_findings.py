@@ -9,8 +9,9 @@ from landbridge.domain.errors import CapabilityMissingError, InputError
 from landbridge.domain.plan import FindingKind
 from landbridge.domain.requests import ColourSpec, ResolvedEnvironment
 from landbridge.domain.scenario import Probe, ServingSettings
+from landbridge.drivers.findings import require_possible
 from landbridge.drivers.kubernetes.serving import KubernetesServing
-from landbridge.drivers.kubernetes.serving_findings import findings, image_of, require_possible
+from landbridge.drivers.kubernetes.serving_findings import findings, image_of
 from landbridge.ports import CanCountRequests, CanListEndpoints, CanShiftTraffic, LimitsTraffic, ServingTarget
 from tests.unit.kubernetes.serving_examples import BUSY, INVENTORY, SCALED, SCRIPT, SPEC, TARGET, options, target
 
@@ -54,7 +55,7 @@ def test_what_is_not_honoured_as_written_is_named(
     assert bool(found.hint) == (kind is FindingKind.REFUSED)
     if kind is FindingKind.REFUSED:
         with pytest.raises(CapabilityMissingError):
-            require_possible(spec, target(**changes), options(**changes))
+            require_possible(spec, findings(spec, target(**changes), options(**changes)))
 
 
 HONOURED = {
@@ -84,7 +85,7 @@ def test_the_current_environment_is_the_targets_serving_image() -> None:
 @pytest.mark.parametrize("name", ["", "../up", "a b", "ab", "x" * 33])
 def test_an_illegal_name_is_refused(name: str) -> None:
     with pytest.raises(InputError):
-        require_possible(replace(SPEC, colour=name), TARGET, options())
+        require_possible(replace(SPEC, colour=name), ())
 
 
 def test_without_a_gateway_traffic_is_all_or_nothing() -> None:
