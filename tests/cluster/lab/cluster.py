@@ -3,7 +3,6 @@
 import json
 import secrets
 import ssl
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -24,6 +23,7 @@ DAEMONS = (
     "kube-proxy",
     "objectstore",
 )
+BUCKET = "landbridge"
 _ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
@@ -41,6 +41,7 @@ def bring_up(site: Site, images: tuple[Image, ...]) -> None:
     _start_object_store(site)
     wait_until(lambda: node_images.serves(site), 30, f"containerd of {site.name}")
     _start_node(site)
+    wait_until(lambda: object_store_is_ready(site), 30, f"objectstore of {site.name}")
     node_images.give_code(site, images)
     _apply(site)
 
@@ -51,7 +52,7 @@ def api_is_ready(site: Site) -> bool:
     try:
         with urllib.request.urlopen(f"{site.api}/readyz", timeout=2, context=trust) as answer:
             return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+    except OSError:
         return False
 
 
@@ -69,10 +70,10 @@ def _start_control_plane(site: Site) -> None:
     etcd += [
         "--listen-peer-urls",
         peer,
-        "--unsafe-no-fsync",
+        "--unsafe-no-fsync",  # its data lives no longer than the lab
         "--log-level",
         "warn",
-    ]  # its data lives as long as the lab
+    ]
     start(site, "etcd", kube, "etcd", *etcd)
     start(site, "kube-apiserver", kube, "kube-apiserver", "--etcd-servers", client, *_apiserver(site, keys))
     _wait(site, "kube-apiserver", 60)
@@ -133,15 +134,27 @@ def _start_node(site: Site) -> None:
 
 
 def _start_object_store(site: Site) -> None:
-    """Start an S3 server over a folder; its keys are made here and known only from objectstore.json."""
-    access, secret = secrets.token_hex(10), secrets.token_hex(20)
-    folder = site.disk / "objects"
-    folder.mkdir(parents=True, exist_ok=True)
-    about = {"endpoint": site.object_store, "access_key": access, "secret_key": secret, "region": "us-east-1"}
+    """Start an S3 server over a folder, with one bucket; its keys are made here, and objectstore.json tells them.
+
+    The region has the site's name: S3 takes no bucket whose location is the nameless first region.
+    """
+    access, secret, folder = secrets.token_hex(10), secrets.token_hex(20), site.disk / "objects"
+    (folder / BUCKET).mkdir(parents=True, exist_ok=True)
+    about = {"endpoint": site.object_store, "bucket": BUCKET, "region": site.name}
+    about |= {"access_key": access, "secret_key": secret}
     write(site.run / "objectstore.json", json.dumps(about), 0o600)
     keys = write(site.run / "objectstore.env", f"ROOT_ACCESS_KEY={access}\nROOT_SECRET_KEY={secret}\n", 0o600)
     program: list[str | Path] = ["sh", "-c", 'set -a; . "$1"; shift; exec "$@"', "sh", keys, build("objectstore")]
-    start(site, "objectstore", *program, "--port", f"{site.node_address}:7070", "--quiet", "posix", folder)
+    flags = ("--port", f"{site.node_address}:7070", "--region", site.name, "--health", "/health", "--keep-alive")
+    start(site, "objectstore", *program, *flags, "--quiet", "posix", folder)
+
+
+def object_store_is_ready(site: Site) -> bool:
+    try:
+        with urllib.request.urlopen(f"{site.object_store}/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def _apply(site: Site) -> None:

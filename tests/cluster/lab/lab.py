@@ -96,7 +96,7 @@ def status() -> list[str]:
 
 
 def object_store(site: Site) -> dict[str, str]:
-    """Return endpoint, access_key, secret_key and region of a site's object store."""
+    """Return endpoint, bucket, region, access_key and secret_key of a site's object store."""
     about: dict[str, str] = json.loads((site.run / "objectstore.json").read_text())
     return about
 
