@@ -183,6 +183,11 @@ def _wait(site: Site, name: str, seconds: float) -> None:
 
 def unmount(folder: Path) -> None:
     """Unmount whatever is mounted below a folder, the deepest first."""
-    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    for point in sorted((point for point in mounted if point.startswith(f"{folder}/")), key=len, reverse=True):
+    for point in mounted_below(Path("/proc/self/mounts").read_text().splitlines(), folder):
         run("umount", "--lazy", point)
+
+
+def mounted_below(mounts: list[str], folder: Path) -> list[str]:
+    """Return the mount points below a folder, the deepest first, from the lines of /proc/mounts."""
+    points = [line.split()[1] for line in mounts]
+    return sorted((point for point in points if point.startswith(f"{folder}/")), key=len, reverse=True)

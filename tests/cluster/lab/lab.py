@@ -16,7 +16,7 @@ from tests.cluster.lab import cluster, network, node_images
 from tests.cluster.lab.host import install_packages, run, write
 from tests.cluster.lab.processes import end_all, members, names, recorded
 from tests.cluster.lab.programs import build, custom_resources, kubectl
-from tests.cluster.lab.settings import HOLDER, LabError, Site, cache_folder, run_folder, sites
+from tests.cluster.lab.settings import HOLDER, HUB_BRIDGE, LabError, Site, cache_folder, run_folder, sites
 
 _BESIDE = ("/var/lib/kubelet", "/var/lib/cni", "/var/log/containers", "/var/log/pods", "/run/containerd", "/run/netns")
 """Where kubelet, containerd and ip write whatever they are told; `down` removes those that `up` did not find."""
@@ -53,7 +53,11 @@ def up(say: Say = lambda line: None) -> bool:
 
 
 def down(say: Say = lambda line: None) -> None:
-    """End the lab and remove all of it but the cache. Silent when there is none."""
+    """End the lab and remove all of it but the cache. Silent when there is none.
+
+    Raises:
+        LabError: the lab is another's, or something of it is left all the same; with what.
+    """
     with _alone():
         holder = _holder()
         if holder is not None and Path(holder["run"]) != run_folder() and _lives(Path(holder["run"])):
@@ -61,6 +65,20 @@ def down(say: Say = lambda line: None) -> None:
                 f"the lab of this machine is in {holder['run']}, not in {run_folder()}: it is not yours to end"
             )
         _clear(say)
+        if left := leftovers():
+            raise LabError(f"the lab is down, and left {', '.join(left)}")
+
+
+def leftovers() -> list[str]:
+    """Return what there is of a lab: folders, network, cgroups and so processes, mounts."""
+    found = sites()
+    paths = [path for site in found for path in (site.run, site.disk, site.kubeconfig)]
+    paths += [Path("/run/netns") / site.namespace for site in found]
+    paths += [Path("/sys/class/net") / name for name in (HUB_BRIDGE, *(f"lb-{site.name}" for site in found))]
+    paths += [path for site in found for path in Path("/sys/fs/cgroup").glob(f"*/{site.namespace}")]
+    left = [str(path) for path in (*paths, HOLDER) if path.exists()]
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
+    return left + [f"a mount at {point}" for point in cluster.mounted_below(mounts, run_folder())]
 
 
 def refresh_code(say: Say = lambda line: None) -> None:
