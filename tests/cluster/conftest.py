@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Clusters]:
-    """Return both clusters. A lab that was not up before is ended with the session.
+    """Return both clusters. A lab that was not up before is ended with the last session that uses it.
 
     A component that cannot be had fails every test that needs the clusters, with its name and the reason.
     """
@@ -35,15 +35,12 @@ def lab() -> Iterator[Clusters]:
         return
     if any(given.values()):
         pytest.fail(f"{VARIABLE}ONPREM and {VARIABLE}CLOUD go together, and one of them is missing", pytrace=False)
-    try:
-        brought_up = the_lab.up()
-    except LabError as error:
-        with contextlib.suppress(LabError):
-            the_lab.down()
-        pytest.fail(f"the lab cannot be had: {error}", pytrace=False)
-    yield Clusters(*(Cluster(site.name, site.kubeconfig, site) for site in sites()))
-    if brought_up:
-        the_lab.down()
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(the_lab.session())
+        except LabError as error:
+            pytest.fail(f"the lab cannot be had: {error}", pytrace=False)
+        yield Clusters(*(Cluster(site.name, site.kubeconfig, site) for site in sites()))
 
 
 @pytest.fixture

@@ -227,3 +227,9 @@ def test_a_second_lab_is_refused_by_name(lab: Clusters, monkeypatch: pytest.Monk
         the_lab.up()
     with pytest.raises(LabError, match="not yours to end"):
         the_lab.down()
+
+
+def test_a_lab_in_use_is_not_ended(lab: Clusters) -> None:
+    lab.onprem.own_site()
+    with pytest.raises(LabError, match="tests use the lab"):
+        the_lab.down()

@@ -19,21 +19,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster.lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in COMMANDS.items():
-        commands.add_parser(name, help=text)
-    command = parser.parse_args(arguments).command
+        options = commands.add_parser(name, help=text)
+        if name == "down":
+            options.add_argument("--force", action="store_true", help="even under tests that use it")
+    given = parser.parse_args(arguments)
     try:
-        _carry_out(command)
+        _carry_out(given.command, getattr(given, "force", False))
     except LabError as error:
         sys.stderr.write(f"lab: {error}\n")
         return 1
     return 0
 
 
-def _carry_out(command: str) -> None:
+def _carry_out(command: str, force: bool) -> None:
     if command == "up" and not lab.up(_say):
         _say("it is up already")
     elif command == "down":
-        lab.down(_say)
+        lab.down(_say, force)
     elif command == "status":
         _say("\n".join(lab.status()))
     elif command == "build":

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,8 @@ from typing import Any
 import psutil
 
 from tests.cluster.lab import cluster, network, node_images
-from tests.cluster.lab.host import install_packages, run, write
+from tests.cluster.lab.holding import alone, hold, holder, is_used, make_lasting, refuse_used, use
+from tests.cluster.lab.host import install_packages, run, wait_until
 from tests.cluster.lab.processes import end_all, members, names, recorded
 from tests.cluster.lab.programs import build, custom_resources, kubectl
 from tests.cluster.lab.settings import HOLDER, HUB_BRIDGE, LabError, Site, cache_folder, run_folder, sites
@@ -21,11 +21,14 @@ from tests.cluster.lab.settings import HOLDER, HUB_BRIDGE, LabError, Site, cache
 _BESIDE = ("/var/lib/kubelet", "/var/lib/cni", "/var/log/containers", "/var/log/pods", "/run/containerd", "/run/netns")
 """Where kubelet, containerd and ip write whatever they are told; `down` removes those that `up` did not find."""
 
+BUILD_SECONDS = 3600
+"""How long to wait for another process, which may be building all of it for the first time."""
+
 Say = Callable[[str], None]
 
 
 def up(say: Say = lambda line: None) -> bool:
-    """Bring both clusters up, first removing what a crashed lab left. Re-runnable.
+    """Bring both clusters up to stay, first removing what a crashed lab left. Re-runnable.
 
     Returns:
         Whether it was brought up now; False when it was up already.
@@ -34,39 +37,78 @@ def up(say: Say = lambda line: None) -> bool:
         LabError: a component cannot be had, or this machine has another lab; the message says which and why.
     """
     install_packages()
-    with _alone():
-        holder = _holder()
-        if holder is not None and Path(holder["run"]) != run_folder() and _lives(Path(holder["run"])):
-            raise LabError(
-                f"this machine has a lab already, in {holder['run']}; "
-                f"`LANDBRIDGE_LAB_RUN={holder['run']} python -m tests.cluster.lab down` ends it"
-            )
-        if holder is not None and Path(holder["run"]) == run_folder() and is_up():
-            return False
-        _clear(say)
-        images = node_images.prepare(say)
-        node_images.forget_older(images)
-        found = [path for path in _BESIDE if not Path(path).exists()]
-        write(HOLDER, json.dumps({"run": str(run_folder()), "beside": found}))
-        _bring_up(images, say)
+    with alone(BUILD_SECONDS):
+        new = _ensure_up(say, lasting=True)
+        make_lasting()
+    return new
+
+
+@contextlib.contextmanager
+def session(say: Say = lambda line: None) -> Iterator[None]:
+    """Use the lab, bringing it up if need be; the last of those who did so ends it. Raises as `up` does."""
+    install_packages()
+    with alone(BUILD_SECONDS):
+        try:
+            _ensure_up(say, lasting=False)
+        except LabError:
+            _end_unless_wanted(say)
+            raise
+        used = use()
+    try:
+        yield
+    finally:
+        used.close()
+        with alone(BUILD_SECONDS):
+            _end_unless_wanted(say)
+
+
+def down(say: Say = lambda line: None, force: bool = False) -> None:
+    """End the lab and remove all of it but the cache. Silent when there is none.
+
+    Args:
+        force: end it even under tests that use it.
+
+    Raises:
+        LabError: the lab is another's or in use, or something of it is left all the same; with what.
+    """
+    with alone(60):
+        _refuse_another(f"and not in {run_folder()}: it is not yours to end")
+        if not force:
+            refuse_used()
+        _end(say)
+
+
+def _ensure_up(say: Say, lasting: bool) -> bool:
+    _refuse_another("and a machine has one: `LANDBRIDGE_LAB_RUN={run} python -m tests.cluster.lab down` ends it")
+    if holder() is not None and is_used():  # a fault of theirs may be under way; clearing up would be another
+        wait_until(is_up, 180, "the lab, which other tests use, is whole")
+    if holder() is not None and is_up():
+        return False
+    _clear(say)
+    images = node_images.prepare(say)
+    node_images.forget_older(images)
+    hold([path for path in _BESIDE if not Path(path).exists()], lasting)
+    _bring_up(images, say)
     return True
 
 
-def down(say: Say = lambda line: None) -> None:
-    """End the lab and remove all of it but the cache. Silent when there is none.
+def _refuse_another(why: str) -> None:
+    """Refuse to go on when the machine's lab is in another run folder and lives; a dead one may be cleared away."""
+    record = holder()
+    if record is not None and Path(record["run"]) != run_folder() and _lives(Path(record["run"])):
+        raise LabError(f"the lab of this machine is in {record['run']}, {why.format(run=record['run'])}")
 
-    Raises:
-        LabError: the lab is another's, or something of it is left all the same; with what.
-    """
-    with _alone():
-        holder = _holder()
-        if holder is not None and Path(holder["run"]) != run_folder() and _lives(Path(holder["run"])):
-            raise LabError(
-                f"the lab of this machine is in {holder['run']}, not in {run_folder()}: it is not yours to end"
-            )
-        _clear(say)
-        if left := leftovers():
-            raise LabError(f"the lab is down, and left {', '.join(left)}")
+
+def _end_unless_wanted(say: Say) -> None:
+    record = holder()
+    if record is not None and Path(record["run"]) == run_folder() and not record.get("lasting", True) and not is_used():
+        _end(say)
+
+
+def _end(say: Say) -> None:
+    _clear(say)
+    if left := leftovers():
+        raise LabError(f"the lab is down, and left {', '.join(left)}")
 
 
 def leftovers() -> list[str]:
@@ -139,9 +181,9 @@ def _bring_up(images: tuple[Any, ...], say: Say) -> None:
 
 def _clear(say: Say) -> None:
     """Remove whatever a lab left, whole or half: processes, mounts, cgroups, namespaces, folders."""
-    holder = _holder()
-    found = sites(Path(holder["run"]) if holder else run_folder())
-    if holder is None and not any(site.run.exists() or network.is_connected(site) for site in found):
+    record = holder()
+    found = sites(Path(record["run"]) if record else run_folder())
+    if record is None and not any(site.run.exists() or network.is_connected(site) for site in found):
         return
     say("removing the lab that is there")
     for site in found:
@@ -154,7 +196,7 @@ def _clear(say: Say) -> None:
         site.kubeconfig.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # somebody's own files may lie in it
         found[0].run.parent.rmdir()
-    for path in holder["beside"] if holder else ():
+    for path in record["beside"] if record else ():
         _remove_beside(Path(path))
     HOLDER.unlink(missing_ok=True)
 
@@ -170,15 +212,6 @@ def _remove_beside(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def _holder() -> dict[str, Any] | None:
-    """Return the record of the lab on this machine: its run folder, and the folders that were not there before it."""
-    try:
-        record: dict[str, Any] = json.loads(HOLDER.read_text())
-    except (OSError, ValueError):
-        return None
-    return record
-
-
 def _memory(process: psutil.Process) -> int:
     with contextlib.suppress(psutil.NoSuchProcess):
         return int(process.memory_full_info().pss)
@@ -189,21 +222,10 @@ def _lives(folder: Path) -> bool:
     return any(recorded(site, name) for site in sites(folder) for name in names(site))
 
 
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Hold a name that the kernel frees when this process ends, however it ends, and that leaves no file."""
-    with socket.socket(socket.AF_UNIX) as name:
-        try:
-            name.bind("\0landbridge-lab")
-        except OSError as error:
-            raise LabError("another process is bringing a lab up or down on this machine; wait for it") from error
-        yield
-
-
 def built(say: Say = lambda line: None) -> Path:
     """Build everything that is slow, and return the folder where it is kept."""
     install_packages()
-    with _alone():
+    with alone(BUILD_SECONDS):
         node_images.prepare(say)
         for name in ("kube", "objectstore"):
             build(name, say)
