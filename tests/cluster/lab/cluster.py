@@ -183,11 +183,15 @@ def _wait(site: Site, name: str, seconds: float) -> None:
 
 def unmount(folder: Path) -> None:
     """Unmount whatever is mounted below a folder, the deepest first."""
-    for point in mounted_below(Path("/proc/self/mounts").read_text().splitlines(), folder):
-        run("umount", "--lazy", point)
+    for point in mounted_below(folder):
+        try:
+            run("umount", "--lazy", point)
+        except LabError:  # a process that ended this moment may have taken its mount along
+            if point in mounted_below(folder):
+                raise
 
 
-def mounted_below(mounts: list[str], folder: Path) -> list[str]:
-    """Return the mount points below a folder, the deepest first, from the lines of /proc/mounts."""
-    points = [line.split()[1] for line in mounts]
+def mounted_below(folder: Path) -> list[str]:
+    """Return the mount points below a folder, the deepest first."""
+    points = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     return sorted((point for point in points if point.startswith(f"{folder}/")), key=len, reverse=True)

@@ -51,14 +51,14 @@ def alone(seconds: float) -> Iterator[None]:
 
 def use() -> IO[str]:
     """Use this lab until the file is closed: meanwhile nobody else's session or `down` ends it."""
-    file = _users().open("a")
+    file = users_file().open("a")
     fcntl.flock(file, fcntl.LOCK_SH)
     return file
 
 
 def is_used() -> bool:
     try:
-        with _users().open("a") as file:
+        with users_file().open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -72,5 +72,6 @@ def refuse_used() -> None:
         raise LabError("tests use the lab at this moment; wait for them, or `down --force` ends it under them")
 
 
-def _users() -> Path:
+def users_file() -> Path:
+    """What those who use the lab hold a lock on; it is empty."""
     return run_folder() / "users"

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from tests.cluster.lab import cluster, network, node_images
-from tests.cluster.lab.holding import alone, hold, holder, is_used, make_lasting, refuse_used, use
+from tests.cluster.lab.holding import alone, hold, holder, is_used, make_lasting, refuse_used, use, users_file
 from tests.cluster.lab.host import install_packages, run, wait_until
 from tests.cluster.lab.processes import end_all, members, names, recorded
 from tests.cluster.lab.programs import build, custom_resources, kubectl
@@ -114,13 +114,13 @@ def _end(say: Say) -> None:
 def leftovers() -> list[str]:
     """Return what there is of a lab: folders, network, cgroups and so processes, mounts."""
     found = sites()
-    paths = [path for site in found for path in (site.run, site.disk, site.kubeconfig)]
+    paths = [path for site in found for path in (site.run, site.disk, site.kubeconfig)] + [users_file()]
     paths += [Path("/run/netns") / site.namespace for site in found]
-    paths += [Path("/sys/class/net") / name for name in (HUB_BRIDGE, *(f"lb-{site.name}" for site in found))]
     paths += [path for site in found for path in Path("/sys/fs/cgroup").glob(f"*/{site.namespace}")]
     left = [str(path) for path in (*paths, HOLDER) if path.exists()]
-    mounts = Path("/proc/self/mounts").read_text().splitlines()
-    return left + [f"a mount at {point}" for point in cluster.mounted_below(mounts, run_folder())]
+    ours = {HUB_BRIDGE, *(f"lb-{site.name}" for site in found)}
+    left += [f"the link {name}" for name in sorted(ours & network.links())]
+    return left + [f"a mount at {point}" for point in cluster.mounted_below(run_folder())]
 
 
 def refresh_code(say: Say = lambda line: None) -> None:
@@ -194,6 +194,7 @@ def _clear(say: Say) -> None:
             cluster.unmount(folder)
             shutil.rmtree(folder, ignore_errors=True)
         site.kubeconfig.unlink(missing_ok=True)
+    users_file().unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # somebody's own files may lie in it
         found[0].run.parent.rmdir()
     for path in record["beside"] if record else ():

@@ -71,12 +71,17 @@ def is_connected(site: Site) -> bool:
     return Path(f"/run/netns/{site.namespace}").exists()
 
 
+def links() -> set[str]:
+    """Return the root namespace's links: asked of the kernel, for /sys may show another namespace's."""
+    return {link["ifname"] for link in json.loads(run("ip", "-json", "link", "show"))}
+
+
 def _ip(site: Site, *words: str) -> None:
     run("ip", "-n", site.namespace, *words)
 
 
 def _delete_link(name: str) -> None:
-    if Path(f"/sys/class/net/{name}").exists():
+    if name in links():
         run("ip", "link", "delete", name)
 
 
