@@ -131,7 +131,7 @@ def execute(command: str, ending: PodEnding, secrets: list[bytes]) -> int:
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, writer, 1), (os.POSIX_SPAWN_DUP2, writer, 2),
             ],
-            setpgroup=pids[0] if pids else 0, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT],
+            setpgroup=pids[0] if pids else 0, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT],
         )  # fmt: skip
         pids.append(pid)
         ending.group = pids[0]

@@ -14,10 +14,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import landbridge
 from landbridge.domain.digests import digest_bytes
+from landbridge.drivers.kubernetes.job_manifest import START
 
 RUNNER = Path(landbridge.__file__).parent / "runner" / "pod_job.py"
 
@@ -294,6 +296,41 @@ def test_a_request_to_end_reaches_the_job_and_is_told(pod: Pod, store: Store) ->
     lines = store.objects["log"].splitlines()
     assert (lines[0], lines[-1]) == (b"ready", b"saving")
     process.stdout.close()
+
+
+@pytest.mark.parametrize("shell", [path for path in ("/bin/dash", "/bin/bash") if Path(path).exists()])
+@pytest.mark.parametrize("after_seconds", [0.0, 0.01, 0.05, 0.2, 1.5])
+def test_a_request_to_end_is_never_lost(pod: Pod, shell: str, after_seconds: float) -> None:
+    """Also before Python handles it: the container's shell stands in front, as in a pod."""
+    assert pod.run("fetch")[0] == 0
+    start = START.replace("/landbridge/runner/pod_job.py", str(RUNNER))
+    environment = {
+        **os.environ,
+        "LANDBRIDGE_POD_ROOT": str(pod.root),
+        "LANDBRIDGE_TERMINATION_LOG": str(pod.root / "message"),
+    }
+    command = ["unshare", "--pid", "--fork", "--kill-child", shell, "-c", start, "x", "run", "sleep 60"]
+    if os.geteuid() != 0:
+        command = command[4:]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(0.2 + after_seconds)  # a container is signalled only once its first process runs
+    inner = psutil.Process(process.pid).children()[0] if os.geteuid() == 0 else process
+    inner.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) != 0
+
+
+def test_the_exit_code_comes_through_the_shell(pod: Pod) -> None:
+    assert pod.run("fetch")[0] == 0
+    start = START.replace("/landbridge/runner/pod_job.py", str(RUNNER))
+    environment = {
+        **os.environ,
+        "LANDBRIDGE_POD_ROOT": str(pod.root),
+        "LANDBRIDGE_TERMINATION_LOG": str(pod.root / "message"),
+    }
+    done = subprocess.run(
+        ["/bin/sh", "-c", start, "x", "run", "echo hi; exit 7"], env=environment, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (7, b"hi\n")
 
 
 def test_nothing_outlives_the_command(pod: Pod) -> None:

@@ -32,8 +32,14 @@ NAME_LIMIT = 58  # pods of an Indexed Job are called <job>-<index>, and that mus
 GRACE_SECONDS = 60  # the job's own grace is 5 s; the rest is for sending the log
 PVC_LABEL, PVC_PATH = "ml.azure.com/pvc", "ml.azure.com/mountpath"
 FILE_TYPES = frozenset({"uri_file"})
-# Finds the image's Python without asking for a path; the command line of the container stays readable.
-START = f'exec "$(command -v python3 || command -v python)" {ROOT}/runner/pod_job.py "$@"'
+# Finds the image's Python without asking for a path, and stays in front of it: process 1 of a container loses a signal that
+# it does not handle yet, and Python needs a moment; a job at its limit would then run on for all of the grace.
+START = (
+    "trap 'T=1; kill -TERM \"$P\" 2>/dev/null' TERM; "
+    f'"$(command -v python3 || command -v python)" {ROOT}/runner/pod_job.py "$@" & P=$!; '
+    '[ -z "$T" ] || kill -TERM "$P"; '
+    'while :; do wait "$P"; S=$?; kill -0 "$P" 2>/dev/null || exit "$S"; done'
+)
 
 
 @dataclass(frozen=True, slots=True)
