@@ -46,6 +46,7 @@ LINE_BYTES = 16_000  # longer lines are cut: the container runtime does so at 16
 SECRET_NAMES = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|ACCESS_KEY|API_KEY|ACCOUNT_KEY|SAS$", re.IGNORECASE)
 SHORTEST_SECRET = 6  # shorter values would blacken half the log
 INDEX = int(os.environ.get("JOB_COMPLETION_INDEX") or 0)
+DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
 
@@ -131,7 +132,7 @@ def execute(command: str, ending: PodEnding, secrets: list[bytes]) -> int:
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_DUP2, writer, 1), (os.POSIX_SPAWN_DUP2, writer, 2),
             ],
-            setpgroup=pids[0] if pids else 0, setsigdef=[signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT],
+            setpgroup=pids[0] if pids else 0, setsigdef=DEFAULT_SIGNALS,
         )  # fmt: skip
         pids.append(pid)
         ending.group = pids[0]
