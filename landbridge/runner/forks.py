@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import stamina
 
 from landbridge.domain.errors import TargetUnavailableError
 from landbridge.runner.forked import Order
 
 START_SECONDS = 120.0  # imports of cold files on a slow disk; 3-9 s when warm
 SPAWN_SECONDS = 30.0
+RENEW_SECONDS = 2.0
 _FIRST = "landbridge.runner.forked"
 _PROBE = "landbridge.runner.forked:probe"
 _COMMAND = "landbridge.runner.forked:run_command"
@@ -126,7 +128,7 @@ class Forks:
         await asyncio.to_thread(self._server._stop)
 
     async def _spawn(self, order: Order, wait_seconds: float) -> Child:
-        status, data = self._server.connect_to_new_process([])
+        status, data = await self._connect(order.name)
         try:
             pid = await asyncio.wait_for(_read_number(status), wait_seconds)
             order = Order(order.target, order.payload, order.log_path, order.name, self._server._forkserver_pid)
@@ -135,13 +137,27 @@ class Forks:
                 reduction.dump(order, pipe)
         except (OSError, EOFError, TimeoutError) as error:
             os.close(status)
-            raise TargetUnavailableError(
-                f"The fork server did not start {order.name!r}: {type(error).__name__}.",
-                "Try again; see services/up.log.",
-            ) from error
+            raise _unavailable(order.name, error) from error
         finally:
             os.close(data)
         return Child(pid, status)
+
+    async def _connect(self, name: str) -> tuple[int, int]:
+        """The pipes of a new child. A server that was just killed refuses until it can be reaped; then it is started anew."""
+        again = stamina.retry_context(on=ConnectionError, timeout=RENEW_SECONDS, wait_initial=0.01, wait_jitter=0.01)
+        try:
+            async for attempt in again:
+                with attempt:
+                    pipes: tuple[int, int] = self._server.connect_to_new_process([])
+        except ConnectionError as error:
+            raise _unavailable(name, error) from error
+        return pipes
+
+
+def _unavailable(name: str, error: Exception) -> TargetUnavailableError:
+    return TargetUnavailableError(
+        f"The fork server did not start {name!r}: {type(error).__name__}.", "Try again; see services/up.log."
+    )
 
 
 def _preparation(name: str) -> dict[str, Any]:
