@@ -98,6 +98,9 @@ def _take_environment(environment: dict[str, str]) -> None:
     for name in [name for name in os.environ if name.startswith(NOT_FOR_MODELS)]:
         del os.environ[name]
     os.environ.update(environment)
+    # A model may bring code. Its bytecode, written beside it, would make its digest another one: the next start would refuse it.
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # for workers that are started anew
 
 
 def _serve_mlflow(order: dict[str, Json]) -> None:
