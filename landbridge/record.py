@@ -6,11 +6,13 @@ in it are taken again at the next start, so URLs outlive restarts.
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from landbridge.domain.values import Json
 
 STARTING, UP, STOPPING, DOWN, FAILED = "starting", "up", "stopping", "down", "failed"
+_ZOMBIE = "Z"  # ended, and not yet noticed by its parent
 
 
 def services_folder(home: str | Path) -> Path:
@@ -28,6 +30,18 @@ def read_record(home: str | Path) -> dict[str, Json]:
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def lives(record: Mapping[str, Json]) -> bool:
+    """Whether the process that wrote it is alive: a killed host leaves its record as it was.
+
+    Not the lock alone tells: the next host has it an instant before it has a record of its own.
+    """
+    try:
+        status = Path(f"/proc/{record.get('pid')}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != _ZOMBIE
 
 
 def write_record(home: str | Path, record: dict[str, Json]) -> None:

@@ -7,11 +7,26 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 HERE = Path(__file__).parent
-HOST_FILES = {("test_host.py",), ("test_cli_follow.py",)}  # these share one too
+SHARED = {  # file → whose host it shares; the longest first
+    "test_patterns_memory.py": "host",
+    "test_host.py": "host",
+    "test_cli_follow.py": "host",
+    "test_model_registry.py": "host",
+    "test_mlflow_driver.py": "host",
+    "test_local_serving.py": "serving",
+    "test_serving_target.py": "serving",
+}
+FIRST = ["e2e", "chaos", *dict.fromkeys(SHARED.values())]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.relative_to(HERE).parts[0] not in {"e2e", "chaos"})  # the longest first
+    items.sort(key=lambda item: _rank(group(*item.path.relative_to(HERE).parts)))
+
+
+def _rank(name: str) -> int:
+    """What takes longest begins first."""
+    first = name.partition("/")[0]
+    return FIRST.index(first) if first in FIRST else len(FIRST)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -28,8 +43,8 @@ class ByHost(LoadScopeScheduling):  # type: ignore[misc]
 
 def group(folder: str, *rest: str) -> str:
     """All of e2e has one host. Of chaos, what kills runs has one, and the rest has another: each is half of the time."""
-    if rest in HOST_FILES:
-        return "host"
+    if rest and rest[-1] in SHARED:
+        return SHARED[rest[-1]]
     if folder == "e2e" or (folder == "chaos" and rest != ("test_killed_runs.py",)):
         return folder
     return "/".join([folder, *rest])

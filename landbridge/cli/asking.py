@@ -10,7 +10,7 @@ from landbridge import settings
 from landbridge.client import Client, JsonObject
 from landbridge.domain.errors import InputError
 from landbridge.lock import is_held
-from landbridge.record import UP, read_record
+from landbridge.record import UP, lives, read_record
 
 PLUGINS_VARIABLE = "PYDANTIC_DISABLE_PLUGINS"
 
@@ -21,7 +21,8 @@ def home() -> str:
 
 def is_up() -> bool:
     """Whether the host of this home is ready. Asks no service: the lock tells that it lives, its record how it is."""
-    return is_held(home()) and read_record(home()).get("state") == UP
+    record = read_record(home())
+    return is_held(home()) and record.get("state") == UP and lives(record)
 
 
 def ask(name: str, **params: Any) -> JsonObject:

@@ -1,4 +1,4 @@
-"""The host's environment, its services and theirs; why each variable stands here is in docs/adr/0003."""
+"""The host's environment, its services and theirs."""
 
 import os
 import socket
@@ -28,6 +28,12 @@ _PREFECT_SERVER = {
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
 }
 
+# What only Prefect's automations and its page of events need, and every run would pay for; see docs/adr/0008.
+_OPTIONAL_SERVICES = {
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+}
+
 
 def flows_module() -> str:
     return os.environ.get(FLOWS_VARIABLE) or "flows"
@@ -45,7 +51,8 @@ def host_environment(home: Path, prefect_url: str) -> dict[str, str]:
 
 
 def prefect_spec(home: Path, listener: socket.socket) -> ServiceSpec:
-    environment = {**_PREFECT_SERVER, "PREFECT_UI_API_URL": f"{url_of(listener)}/api"}
+    chosen = {name: os.environ.get(name, default) for name, default in _OPTIONAL_SERVICES.items()}
+    environment = {**_PREFECT_SERVER, **chosen, "PREFECT_UI_API_URL": f"{url_of(listener)}/api"}
     log = services_folder(home) / "prefect.log"
     return ServiceSpec("prefect", "prefect", listener, url_of(listener), "/api/health", environment, log)
 

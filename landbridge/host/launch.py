@@ -12,7 +12,7 @@ from landbridge.client import POLL_SECONDS, decode_error
 from landbridge.domain.errors import LandbridgeError, TargetUnavailableError
 from landbridge.domain.values import Json
 from landbridge.lock import is_held
-from landbridge.record import FAILED, STARTING, UP, read_record, services_folder
+from landbridge.record import FAILED, STARTING, UP, lives, read_record, services_folder
 
 WAIT_SECONDS = 120.0
 
@@ -41,7 +41,7 @@ def start_background(
     while True:
         ended = process is not None and process.poll() is not None
         held, record = is_held(home), read_record(home)
-        if held and _is_of_a_live_host(record):
+        if held and record.get("state") in (STARTING, UP) and lives(record):
             _tell(record, told, progress)
             if record["state"] == UP:
                 _note_inventory(record, Path(inventory_path), progress)
@@ -70,12 +70,6 @@ def _let_go(process: "subprocess.Popen[bytes] | None", record: dict[str, Json]) 
     return record
 
 
-def _is_of_a_live_host(record: dict[str, Json]) -> bool:
-    """A killed host leaves its record as it was; the next one has the lock an instant before it has a record."""
-    pid = record.get("pid")
-    return record.get("state") in (STARTING, UP) and isinstance(pid, int) and _is_alive(pid)
-
-
 def _launch(home: Path, inventory_path: Path) -> "subprocess.Popen[bytes]":
     folder = services_folder(home)
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,16 +83,6 @@ def _launch(home: Path, inventory_path: Path) -> "subprocess.Popen[bytes]":
             env=os.environ | {settings.HOME_VARIABLE: str(home)},
             start_new_session=True,
         )
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _tell(record: dict[str, Json], told: set[str], progress: Callable[[str], None]) -> None:

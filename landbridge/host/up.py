@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _PUBLISH_SECONDS = 0.1  # somebody waits and watches
 _PUBLISH_UP_SECONDS = 1.0
+_INHERITED = ("prefect", "registries", "processes")  # of the former host: its addresses, and what it may have left
 
 log = logging.getLogger("landbridge.host")
 
@@ -51,9 +52,9 @@ def main_in_background(home: str, inventory_path: str) -> NoReturn:
 
 def _serve(home: Path, inventory_path: str) -> int:
     former = read_record(home)
-    end_leftovers(former)
     host = Host(home, inventory_path, former)
-    host.publish()
+    host.publish()  # first: until then the record is that of a host that was killed
+    end_leftovers(former)
     try:
         plant = Plant(home, take_ports(home, inventory_path, former))
         asyncio.run(host.run(plant))
@@ -77,7 +78,7 @@ class Host:
         self._plant: Plant | None = None
         self._error: LandbridgeError | None = None
         self._published: JsonObject = {}
-        self._addresses: JsonObject = {key: former[key] for key in ("prefect", "registries") if key in former}
+        self._inherited: JsonObject = {key: former[key] for key in _INHERITED if key in former}
         self._cancel_jobs = False
         self._started_at = time.time()
         self._identity = identity(os.getpid())
@@ -140,7 +141,7 @@ class Host:
             "inventory": self.inventory_path,
             "control": str(settings.control_socket(self.home)),
             "error": encode_error(self._error) if self._error else None,
-            **(self._plant.record() if self._plant else self._addresses),
+            **(self._plant.record() if self._plant else self._inherited),
         }
 
     def failed(self, error: LandbridgeError) -> None:

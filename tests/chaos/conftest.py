@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from landbridge import settings
-from tests.chaos.victims import Victim, chaos_environment, living, make_victim, variable
+from tests.chaos.victims import Victim, chaos_environment, make_victim
 from tests.e2e.conftest import COMMAND, ROOT, free_ports
+from tests.e2e.tiny_story import living, variable
 
 HERE = Path(__file__).parent
 

@@ -17,7 +17,7 @@ from landbridge.domain.ledger import Kind
 from landbridge.operations import connections
 from landbridge.record import read_record
 from tests.e2e.conftest import COMMAND, Playground, Said, make_playground
-from tests.e2e.tiny_story import TinyStory, make_tiny, predict, until
+from tests.e2e.tiny_story import TinyStory, living, make_tiny, predict, until, variable
 
 FLOWS = Path(__file__).parent / "flows"
 
@@ -175,10 +175,6 @@ class Victim(TinyStory):
         rows = [{field: entry.payload[field] for field in fields} for entry in self.entries(Kind.MOVEMENT)]
         return sorted(json.dumps(row).replace(self.model, "<model>") for row in rows)
 
-    def job_processes(self) -> list[psutil.Process]:
-        folders = {str(folder) for folder in self.jobs()}
-        return [one for one in living() if variable(one, "LANDBRIDGE_JOB_DIRECTORY") in folders]
-
     def model_servers(self) -> list[psutil.Process]:
         """Processes that write into the log of one of this endpoint's colours."""
         home = str(self.playground.home)
@@ -199,22 +195,6 @@ def _traffic(serving: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
         if row["traffic"]:
             found.setdefault(row["site"], {})[row["version"]] = row["traffic"]
     return found
-
-
-def living() -> Iterator[psutil.Process]:
-    for process in psutil.process_iter():
-        try:
-            if process.status() != psutil.STATUS_ZOMBIE:
-                yield process
-        except psutil.Error:
-            continue
-
-
-def variable(process: psutil.Process, name: str) -> str:
-    try:
-        return process.environ().get(name, "")
-    except psutil.Error:
-        return ""
 
 
 def _files(process: psutil.Process) -> list[str]:

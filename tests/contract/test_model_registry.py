@@ -26,8 +26,9 @@ from landbridge.domain.inventory import Inventory, RegistrySpec
 from landbridge.domain.requests import Candidate
 from landbridge.drivers.memory.faults import FaultPlan
 from landbridge.ports import ModelRegistry, TracksRuns
+from tests.services.hosts import Registry, free_port
 
-pytest_plugins = ["tests.services.mlflow_server"]
+pytest_plugins = ["tests.services.running_host"]
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,6 @@ def memory(request: pytest.FixtureRequest, home: Path) -> Bench:
 
 
 def mlflow(request: pytest.FixtureRequest, home: Path) -> Bench:
-    from tests.services.mlflow_server import free_port  # not above: pytest rewrites the plugin's asserts first
-
     server = request.getfixturevalue("mlflow_server")
 
     steps = itertools.count()
@@ -320,10 +319,10 @@ def test_a_registry_that_is_down_may_heal(bench: Bench, candidate: Candidate, tm
 
 
 @pytest.mark.services
-def test_a_job_with_the_runs_environment_logs_to_it(mlflow_server: object, tmp_path: Path, model: str) -> None:
+def test_a_job_with_the_runs_environment_logs_to_it(mlflow_server: Registry, tmp_path: Path, model: str) -> None:
     """With mlflow as the job uses it: no URI, no run id in its code."""
     registry = drivers.model_registry(
-        RegistrySpec("cloud", "mlflow", {"uri": mlflow_server.url}),  # type: ignore[attr-defined]
+        RegistrySpec("cloud", "mlflow", {"uri": mlflow_server.url}),
         inventory(tmp_path),
     )
     assert isinstance(registry, TracksRuns)

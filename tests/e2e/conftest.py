@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.services.hosts import free_port
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [str(Path(sys.executable).with_name("landbridge"))]
 RUN_SECONDS = 110
@@ -89,11 +91,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def free_ports(inventory: str) -> str:
-    """The same inventory with port 0 everywhere; the private site uses a registry of its own, since a URI needs a port."""
-    text = inventory.replace(
-        'registry: {driver: mlflow, uri: "http://127.0.0.1:5510"}', "registry: {driver: mlflow, port: 0}"
-    )
-    text = re.sub(r"port: \d+", "port: 0", text)
+    """The same inventory on free ports. Any free one will do, but for the registry that two sites share: its URI names it."""
+    text = re.sub(r"port: \d+", "port: 0", inventory)
+    shared = free_port()
+    text = text.replace("registry: {driver: mlflow, port: 0}", f"registry: {{driver: mlflow, port: {shared}}}", 1)
+    assert "http://127.0.0.1:5510" in text
+    text = text.replace("http://127.0.0.1:5510", f"http://127.0.0.1:{shared}")
     return re.sub(r"^\$schema:.*\n", "", text, flags=re.MULTILINE)
 
 

@@ -39,24 +39,7 @@ def steady(served: TinyStory, url: str) -> Iterator[TinyStory]:
     yield served
     assert predict(url) == 1.0
     assert (served.versions(), served.champion()) == (["1"], "1")
-    assert not jobs_alive(served)
-
-
-def jobs_alive(story: TinyStory) -> list[str]:
-    """Processes that any job of the scenario left behind."""
-    mine = {str(folder) for folder in story.jobs()}
-    return [
-        f"{process.pid}"
-        for process in psutil.process_iter()
-        if _variable(process, "LANDBRIDGE_JOB_DIRECTORY") in mine and process.status() != psutil.STATUS_ZOMBIE
-    ]
-
-
-def _variable(process: psutil.Process, name: str) -> str:
-    try:
-        return process.environ().get(name, "")
-    except psutil.Error:
-        return ""
+    assert not served.job_processes()
 
 
 def told(said: Said, code: int, *words: str) -> None:
@@ -111,7 +94,7 @@ class TestJob:
         hanging = text.replace("timeout: 60", "timeout: 2")
         with steady.changed(steady.job, lambda _: hanging), steady.with_command("sleep 600 & sleep 600"):
             told(steady.run(), 4, "Timeout", "its limit of 2 s", "limits.timeout")
-        assert not jobs_alive(steady)
+        assert not steady.job_processes()
 
     def test_the_log_of_a_failed_job_is_one_command_away(self, steady: TinyStory) -> None:
         with steady.with_command("echo the last words; exit 3"):
@@ -220,6 +203,7 @@ def test_two_runs_at_once_make_one_job_one_version_and_one_champion(playground: 
     assert (len(story.jobs()), story.versions(), story.champion()) == (1, ["1"], "1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("playground", HYBRID, indirect=True)
 def test_services_that_are_killed_come_back_and_the_next_run_is_good(playground: Playground) -> None:
     story = make_tiny(playground)

@@ -8,12 +8,13 @@ from tests.e2e.conftest import Playground
 from tests.e2e.tiny_story import make_tiny
 
 PATTERNS = [
-    pytest.param(("cloud_train_onprem_deploy", "lake"), id="cloud_train_onprem_deploy"),
-    pytest.param(("hybrid_train_deploy", "lake"), id="hybrid_train_deploy"),
-    pytest.param(("onprem_train_cloud_deploy", "plant"), id="onprem_train_cloud_deploy"),
-    pytest.param(("private_aks", "vault"), id="private_aks"),
-    pytest.param(("onprem_lifecycle", "plant"), id="onprem_lifecycle"),
+    ("cloud_train_onprem_deploy", "lake"),
+    ("hybrid_train_deploy", "lake"),
+    ("onprem_train_cloud_deploy", "plant"),
+    ("private_aks", "vault"),
+    ("onprem_lifecycle", "plant"),
 ]
+SLOW = [pytest.mark.slow]
 SITES = {
     "cloud_train_onprem_deploy": {"onprem"},
     "hybrid_train_deploy": {"onprem", "cloud"},
@@ -67,9 +68,17 @@ def served(report: dict[str, Any]) -> dict[str, str]:
     return {row["site"]: row["version"] for row in report["serving"] if row["traffic"] == 100}
 
 
+# One that copies the model to another site and one that trains and serves on both; `make test-slow` has all of both jobs.
+QUICK = [("hybrid_train_deploy", Tiny), ("onprem_train_cloud_deploy", Tiny)]
+LIVES = [
+    pytest.param((pattern, store), job, id=f"{pattern}-{job.__name__}", marks=[] if (pattern, job) in QUICK else SLOW)
+    for pattern, store in PATTERNS
+    for job in (Tiny, Flights)
+]
+
+
 @pytest.mark.timeout(280)
-@pytest.mark.parametrize("job", [Tiny, pytest.param(Flights, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("playground", PATTERNS, indirect=True)
+@pytest.mark.parametrize(("playground", "job"), LIVES, indirect=["playground"])
 def test_a_pattern_lives_its_whole_life(playground: Playground, job: type[Tiny] | type[Flights]) -> None:
     sites = SITES[playground.scenario.stem]
     training = job(playground)

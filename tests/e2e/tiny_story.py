@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import psutil
 
 from landbridge.client import Client
 from landbridge.domain.ledger import Entry, Kind
@@ -135,6 +136,11 @@ class TinyStory:
         """Every job directory that this scenario ever made, on any target."""
         return sorted(self.playground.home.glob(f"sites/*/jobs/*/{self.name}-*"))
 
+    def job_processes(self) -> list[psutil.Process]:
+        """What still runs of them."""
+        folders = {str(folder) for folder in self.jobs()}
+        return [one for one in living() if variable(one, "LANDBRIDGE_JOB_DIRECTORY") in folders]
+
     def entries(self, kind: Kind) -> tuple[Entry, ...]:
         return connections.ledger(str(self.playground.home)).entries(kind=kind, scenario=self.name)
 
@@ -142,6 +148,22 @@ class TinyStory:
         """Runs of this scenario, the newest first."""
         found: list[dict[str, Any]] = self.client.runs(limit=100)
         return [run for run in found if f"scenario:{self.name}" in run["tags"]]
+
+
+def living() -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE:
+                yield process
+        except psutil.Error:
+            continue
+
+
+def variable(process: psutil.Process, name: str) -> str:
+    try:
+        return process.environ().get(name, "")
+    except psutil.Error:
+        return ""
 
 
 def predict(url: str) -> float:

@@ -94,7 +94,7 @@ def check_order(rollout: Rollout, observed: Mapping[str, SiteObserved], step: St
             assert rollout.phase in (Phase.RETIRE, Phase.ROLL_BACK)
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(looks())
 def test_any_phase_with_any_observation_orders_only_what_is_allowed(
     look: tuple[Rollout, dict[str, SiteObserved], float],
@@ -104,7 +104,7 @@ def test_any_phase_with_any_observation_orders_only_what_is_allowed(
     check_order(rollout, seen, next_step(rollout, observed, now, LIMIT))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(rollouts(), st.data())
 def test_the_machine_ends_against_an_observer_that_lies(rollout: Rollout, data: st.DataObject) -> None:
     script = data.draw(st.lists(st.lists(sightings, min_size=2, max_size=2), min_size=1, max_size=12))

@@ -6,6 +6,7 @@ The fixtures that start and end it are in `tests.services.running_host`.
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -120,6 +121,21 @@ class RunningHost:
 
     def log(self) -> str:
         return (self.home / "services" / "up.log").read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """An MLflow server. `artifacts`: the folder behind its artifact proxy."""
+
+    url: str
+    artifacts: Path
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 def make_host(folder: Path, inventory: str = INVENTORY) -> RunningHost:

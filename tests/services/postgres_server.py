@@ -9,7 +9,6 @@ A test module gets it with `pytest_plugins = ["tests.services.postgres_server"]`
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.services.hosts import free_port
 
 _READY_SECONDS = 30.0
 
@@ -46,7 +47,7 @@ class PostgresServer:
 def postgres_server() -> Iterator[PostgresServer]:
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="landbridge-pg-"))
-    server = PostgresServer(_free_port(), secrets.token_hex(16))
+    server = PostgresServer(free_port(), secrets.token_hex(16))
     who = _user(folder)
     (folder / "password").write_text(server.password)
     try:
@@ -99,9 +100,3 @@ def _wait_until_ready(server: PostgresServer, process: subprocess.Popen[bytes], 
         except psycopg.OperationalError:
             time.sleep(0.05)  # between two polls; the deadline bounds it
     pytest.fail(f"PostgreSQL did not start: {log.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

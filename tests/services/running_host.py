@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.hosts import RunningHost, make_host, started, until
+from tests.services.hosts import Registry, RunningHost, make_host, started, until
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,12 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
     yield running
     running.client.down()
     until(lambda: not running.processes(), 5.0)
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(host: RunningHost) -> Registry:
+    """The real MLflow server of that host."""
+    return Registry(host.record["registries"]["cloud"]["url"], host.home / "sites/cloud/registry/artifacts")
 
 
 @pytest.fixture

@@ -209,6 +209,7 @@ def test_several_instances_are_several_processes(flights: Line) -> None:
     assert {flights.ask().status_code for _ in range(20)} == {200}
 
 
+@pytest.mark.slow
 def test_an_interpreter_of_its_own_serves_too(flights: Line) -> None:
     python = str(Path(sys.executable).with_name("python3"))
     assert python != sys.executable
@@ -320,6 +321,7 @@ def test_what_is_no_port_is_refused(port: object) -> None:
         take_port(_target({"port": port}), 0, "inventory.yaml")
 
 
+@pytest.mark.slow
 def test_a_killed_host_leaves_nothing_and_the_next_one_serves_the_same(tmp_path: Path) -> None:
     there = Line(tmp_path, "line")
     with serving_host(tmp_path) as host:

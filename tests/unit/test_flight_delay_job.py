@@ -11,6 +11,8 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.slow  # it trains on real flights
+
 ROOT = Path(__file__).parents[2] / "scenarios" / "flight-delay"
 MINUTES = (-60, 600)
 

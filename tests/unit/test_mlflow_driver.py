@@ -30,8 +30,9 @@ from landbridge.drivers.mlflow.options import Options, read_options
 from landbridge.drivers.mlflow.registry import MlflowRegistry
 from landbridge.drivers.mlflow.rest import Rest
 from landbridge.drivers.mlflow.translate import METRICS_TAG, quoted, refused, version_of
+from tests.services.hosts import Registry
 
-pytest_plugins = ["tests.services.mlflow_server"]
+pytest_plugins = ["tests.services.running_host"]
 
 
 def inventory(home: Path) -> Inventory:
@@ -216,7 +217,7 @@ mlflow.MlflowClient().copy_model_version(f"models:/{sys.argv[1]}/1", sys.argv[1]
 
 
 @pytest.mark.services
-def test_versions_that_others_registered_have_metrics_and_files(mlflow_server: Any, tmp_path: Path) -> None:
+def test_versions_that_others_registered_have_metrics_and_files(mlflow_server: Registry, tmp_path: Path) -> None:
     """As `mlflow.sklearn.log_model(registered_model_name=…)` and `copy_model_version` make them."""
     model = f"foreign-{uuid.uuid4().hex[:8]}"
     import os
@@ -240,7 +241,7 @@ def test_versions_that_others_registered_have_metrics_and_files(mlflow_server: A
 
 @pytest.mark.services
 def test_listing_versions_takes_two_calls_however_many_there_are(
-    mlflow_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mlflow_server: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = connect(RegistrySpec("cloud", "mlflow", {"uri": mlflow_server.url}), inventory(tmp_path))
     model = f"many-{uuid.uuid4().hex[:8]}"

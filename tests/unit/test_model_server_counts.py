@@ -138,6 +138,7 @@ def reason(folder: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_pod_fetches_its_model_and_serves_it_until_it_is_asked_to_end(start: Start, tmp_path: Path) -> None:
     url, digest = line(2.0)
     with socket.socket() as probe:
