@@ -97,24 +97,27 @@ def _training(inventory: Inventory, target: Target, name: str) -> Check:
 def _ports(inventory: Inventory) -> Iterator[Check]:
     """With the services down: whether the ports they will ask for are free."""
     from landbridge import settings
+    from landbridge.drivers.mlflow.options import LOOPBACK, hosted_address
 
-    wanted = {f"port {settings.prefect_port()} (Prefect)": settings.prefect_port()}
+    wanted = {f"port {settings.prefect_port()} (Prefect)": (LOOPBACK, settings.prefect_port())}
     for site in inventory.sites.values():
         port = site.registry.options.get("port") if site.registry else None
-        wanted |= {f"port {port} (registry of {site.name})": port} if isinstance(port, int) and port else {}
+        if site.registry and isinstance(port, int):
+            wanted[f"port {port} (registry of {site.name})"] = (hosted_address(site.registry), port)
     for target in inventory.targets.values():
         port = target.options.get("port")
-        wanted |= {f"port {port} ({target.name})": port} if isinstance(port, int) and port else {}
-    for name, port in wanted.items():
+        if isinstance(port, int):
+            wanted[f"port {port} ({target.name})"] = (LOOPBACK, port)
+    for name, (address, port) in wanted.items():
         if port:
-            yield _port(name, port)
+            yield _port(name, address, port)
 
 
-def _port(name: str, port: int) -> Check:
-    with socket.socket() as probe:
+def _port(name: str, address: str, port: int) -> Check:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
         except OSError as error:
             hint = "End the program that has it, or choose another port in the inventory."
             return Check(name, False, error.strerror or "cannot be taken", hint)

@@ -81,6 +81,9 @@ TimeOfDay = Annotated[
     BeforeValidator(units.minute_of_day),
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,2}:\d{2}$", "title": "time of day"}),
 ]
+OwnAddress = Annotated[
+    str, BeforeValidator(units.own_address), WithJsonSchema({"type": "string", "title": "IP address"})
+]
 Weekday = Annotated[
     int,
     BeforeValidator(units.weekday),

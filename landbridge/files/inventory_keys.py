@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, WithJsonSchema
 
 from landbridge.domain.inventory import Role
 from landbridge.domain.values import SiteKind
-from landbridge.files.fields import Cpu, Gpus, Keys, Label, Memory, StoreName, TimeOfDay, Weekday, Word
+from landbridge.files.fields import Cpu, Gpus, Keys, Label, Memory, OwnAddress, StoreName, TimeOfDay, Weekday, Word
 
 Options = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
 Export = Literal["model", "metrics", "code", "logs", "data"]
@@ -22,8 +22,10 @@ class RegistryKeys(Keys):
     """Driver of the registry, such as `mlflow`."""
     port: Annotated[int, Field(ge=0, le=65535)] | Literal["any"] | None = None
     """Port of the registry that `landbridge up` starts on this machine; `any` or 0 = a free one."""
+    address: OwnAddress | None = None
+    """With `port`: this machine's IP address on which it listens, for clusters that must reach it. Default: 127.0.0.1."""
     uri: Word | None = None
-    """Address of a registry that runs already; instead of `port`."""
+    """URL of a registry that runs already; instead of `port`."""
 
 
 class CacheKeys(Keys):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from landbridge.files.inventory_keys import AmountKeys, InventoryKeys, MaintenanceKeys
+from landbridge.files.inventory_keys import AmountKeys, InventoryKeys, MaintenanceKeys, RegistryKeys
 from landbridge.files.problems import Problem, dotted, unknown_word
 from landbridge.files.yaml_tree import Keys
 
@@ -78,12 +78,8 @@ def _one_site_per_cluster(keys: InventoryKeys) -> Iterator[Problem]:
 
 def _sites(keys: InventoryKeys) -> Iterator[Problem]:
     for name, site in keys.sites.items():
-        if site.registry and site.registry.port is not None and site.registry.uri is not None:
-            yield Problem(
-                ("sites", name, "registry", "uri"),
-                f"`sites.{name}.registry` has both `port` and `uri`.",
-                "Keep `port` for a registry that landbridge starts, or `uri` for one that runs already.",
-            )
+        if site.registry:
+            yield from _registry(("sites", name, "registry"), site.registry)
         yield from _twice(("sites", name, "exports"), list(site.exports))
         seen: dict[str, str] = {}
         for service, address in site.network.endpoints.items():
@@ -94,6 +90,21 @@ def _sites(keys: InventoryKeys) -> Iterator[Problem]:
                     f"`sites.{name}.network.endpoints`: {service!r} and {first!r} have the same address.",
                     "Keep one of the two, or correct its address.",
                 )
+
+
+def _registry(place: Keys, registry: RegistryKeys) -> Iterator[Problem]:
+    if registry.port is not None and registry.uri is not None:
+        yield Problem(
+            (*place, "uri"),
+            f"`{dotted(place)}` has both `port` and `uri`.",
+            "Keep `port` for a registry that landbridge starts, or `uri` for one that runs already.",
+        )
+    if registry.address is not None and registry.port is None:
+        yield Problem(
+            (*place, "address"),
+            f"`{dotted(place)}` has an `address` without a `port`.",
+            "It is where the registry listens that landbridge starts: add `port`, or take it out.",
+        )
 
 
 def _ports(keys: InventoryKeys) -> Iterator[Problem]:

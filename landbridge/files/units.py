@@ -3,6 +3,7 @@
 A fault is a `ValueError(message, hint)`, which `landbridge.files.document.check` shows with file and line.
 """
 
+import ipaddress
 import re
 from decimal import Decimal
 
@@ -104,3 +105,19 @@ def _whole(amount: Decimal, largest: int, message: str, hint: str) -> int:
     if amount != amount.to_integral_value() or amount > largest:
         raise ValueError(message, hint)
     return int(amount)
+
+
+def own_address(value: object) -> str:
+    """An IP address that others can reach: not `0.0.0.0`, which means all of them.
+
+    Raises:
+        ValueError: with what is wrong and what mends it.
+    """
+    hint = "Name the one IP address of this machine that the clusters reach."
+    try:
+        address = ipaddress.ip_address(str(value))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no IP address", hint) from error
+    if address.is_unspecified:
+        raise ValueError(f"{value!r} is no address that a cluster could reach", hint)
+    return str(address)

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 from landbridge import settings
-from landbridge.domain.inventory import Inventory
+from landbridge.domain.inventory import Inventory, RegistrySpec
 from landbridge.host.addresses import url_of
 from landbridge.host.services import ServiceSpec
 from landbridge.record import services_folder
@@ -72,10 +72,10 @@ def registry_spec(home: Path, site: str, listener: socket.socket) -> ServiceSpec
     return ServiceSpec(f"registry {site}", "mlflow", listener, url_of(listener), "/health", environment, log)
 
 
-def hosted_registries(inventory: Inventory) -> dict[str, int]:
-    """Sites whose registry the host starts → the port it asks for, 0 = any."""
+def hosted_registries(inventory: Inventory) -> dict[str, RegistrySpec]:
+    """Sites whose registry the host starts."""
     return {
-        site.name: int(str(site.registry.options.get("port") or 0))
+        site.name: site.registry
         for site in inventory.sites.values()
         if site.registry is not None and site.registry.driver == "mlflow" and not site.registry.options.get("uri")
     }

@@ -18,6 +18,7 @@ from landbridge.client import JsonObject
 from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.inventory import Inventory
 from landbridge.domain.values import Json
+from landbridge.drivers.mlflow.options import hosted_address
 from landbridge.files.inventory import load_inventory
 from landbridge.host.addresses import listen, url_of
 from landbridge.host.environment import flows_module, host_environment, hosted_registries, prefect_spec, registry_spec
@@ -61,10 +62,13 @@ def take_ports(home: Path, inventory_path: str, former: Mapping[str, Any]) -> Po
         before = _port_in(former.get("prefect"), "ui")
         taken.append(listen(settings.prefect_port(), before, "Prefect", f"${settings.PREFECT_PORT_VARIABLE}"))
         wanted = hosted_registries(inventory)
-        for site, port in wanted.items():
+        for site, registry in wanted.items():
+            asked = registry.options.get("port")
+            port = asked if isinstance(asked, int) else 0
             before = _port_in((former.get("registries") or {}).get(site), "url")
             setting = f"sites.{site}.registry.port in {inventory_path}"
-            taken.append(listen(port, before, f"the model registry of site {site!r}", setting))
+            name = f"the model registry of site {site!r}"
+            taken.append(listen(port, before, name, setting, hosted_address(registry)))
     except BaseException:
         for listener in taken:
             listener.close()

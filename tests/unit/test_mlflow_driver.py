@@ -69,6 +69,11 @@ def test_a_wrong_option_is_named(tmp_path: Path, given: dict[str, Any], told: st
     assert "secret@h" not in str(caught.value)
 
 
+def test_a_server_of_our_own_is_where_its_address_says(tmp_path: Path) -> None:
+    assert options(tmp_path, port=5000).address() == "http://127.0.0.1:5000"
+    assert options(tmp_path, port=5000, address="10.0.0.7").address() == "http://10.0.0.7:5000"
+
+
 def test_a_secret_comes_from_the_environment_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AuthError, match="ONPREM_TOKEN"):
         options(tmp_path, uri="https://h", token="secret:ONPREM_TOKEN")

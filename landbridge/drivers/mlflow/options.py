@@ -11,18 +11,20 @@ from landbridge.domain.errors import AuthError, InputError, TargetUnavailableErr
 from landbridge.domain.inventory import Inventory, RegistrySpec
 from landbridge.domain.values import Json
 
-_KNOWN = ("uri", "port", "username", "password", "token")
+_KNOWN = ("uri", "port", "address", "username", "password", "token")
 _SECRET = "secret:"  # noqa: S105 - the prefix of a secret's name, not a secret
 ANY_PORT = ("any", 0)
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # no repr: it would show the credentials
 class Options:
-    """Either `uri`, a server that others run, or `port`, the one that `landbridge up` runs for this site."""
+    """Either `uri`, a server that others run, or `port`, the one that `landbridge up` runs for this site, on `host`."""
 
     site: str
     uri: str
     port: int
+    host: str
     services: Path
     username: str
     password: str
@@ -40,7 +42,7 @@ class Options:
         if running:
             return running.rstrip("/")
         if self.port:
-            return f"http://127.0.0.1:{self.port}"
+            return f"http://{self.host}:{self.port}"
         raise TargetUnavailableError(
             f"The model registry of site {self.site!r} is not running.", "Run `landbridge up`."
         )
@@ -58,7 +60,13 @@ def read_options(spec: RegistrySpec, inventory: Inventory) -> Options:
         )
     uri, port = _place(spec, where)
     secrets = {name: _secret(spec, name, remote=bool(uri), where=where) for name in ("username", "password", "token")}
-    return Options(spec.site, uri, port, Path(inventory.home) / "services" / "services.json", **secrets)
+    services = Path(inventory.home) / "services" / "services.json"
+    return Options(spec.site, uri, port, hosted_address(spec), services, **secrets)
+
+
+def hosted_address(spec: RegistrySpec) -> str:
+    """The IP address of this machine on which the server of a `port` listens."""
+    return str(spec.options.get("address") or LOOPBACK)
 
 
 def _place(spec: RegistrySpec, where: str) -> tuple[str, int]:
