@@ -38,6 +38,15 @@ class JobPhase(StrEnum):
         return self in (JobPhase.SUCCEEDED, JobPhase.FAILED)
 
 
+class Avoid(StrEnum):
+    """How much another try keeps away from, after a failure."""
+
+    NOTHING = "nothing"  # it may well succeed where it was
+    INSTANCE_TYPE = "instance type"
+    TARGET = "target"
+    EVERYTHING = "everything"  # the job's own fault: it would fail anywhere
+
+
 class ColourPhase(StrEnum):
     """Of one coloured deployment behind an endpoint."""
 
@@ -92,6 +101,7 @@ class JobStatus:
         reason: the target's own word for a failure (`Timeout`, `Exit`, `OutOfMemory`, `Lost`, `Cancelled`…), or "".
         detail: one sentence with the cause, for people.
         outputs: output name → fsspec URL where the job left it, complete once Succeeded.
+        avoid: of a failure: where the same job would fail again.
     """
 
     phase: JobPhase
@@ -101,6 +111,7 @@ class JobStatus:
     started_at: float | None = None  # Unix time, s
     ended_at: float | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
+    avoid: Avoid = Avoid.EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from landbridge.domain.errors import JobFailedError, JobLostError, LandbridgeError
+from landbridge.domain.errors import JobFailedError, JobLostError, LandbridgeError, QuotaExceededError, RefusedError
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.lineage import RUN_KEY, SCENARIO, Lineage
 from landbridge.domain.names import job_name, tracking_run_name
 from landbridge.domain.placement import Placement
 from landbridge.domain.requests import TrackingRun, TrainingJob
-from landbridge.domain.values import JobPhase, JobRef, JobStatus, Json
+from landbridge.domain.values import Avoid, JobPhase, JobRef, JobStatus, Json
 from landbridge.operations import connections
 from landbridge.operations.sites import environment_on, tracking_site
 from landbridge.operations.story import Story, timeout_seconds
@@ -20,9 +20,6 @@ from landbridge.ports import TracksRuns
 GRACE_SECONDS = 30.0  # the target enforces the limit; this long after it we stop believing that it will
 
 START_SECONDS = 10.0  # a claimed job whose starter died is started by the next submit; after this long, elsewhere
-
-# A target's own failures: the same job may succeed elsewhere. All other reasons are the job's.
-INFRASTRUCTURE = frozenset({"Lost", "Unschedulable", "Evicted", "NodeLost", "ImagePullBackOff", "QuotaExceeded"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,8 @@ def submit(story: Story, placement: Placement, inputs: Mapping[str, str]) -> Att
 
     Raises:
         TransientError: the target or the tracking server did not answer.
-        PermanentError: the target refused the job.
+        JobLostError: the target refused the job; another target may take it.
+        PermanentError: the job, or what it needs, is wrong.
     """
     attempt = open_attempt(story)
     number = attempt.number if attempt else len(attempts(story)) + 1
@@ -107,7 +105,10 @@ def submit(story: Story, placement: Placement, inputs: Mapping[str, str]) -> Att
         attempt = Attempt(number, str(placement.chosen), name, run.run_id)
         _record(story, attempt, "submitted")
     job = _training_job(story, attempt, inputs, run)
-    connections.training(story.inventory, attempt.target).submit(job)
+    try:
+        connections.training(story.inventory, attempt.target).submit(job)
+    except (QuotaExceededError, RefusedError) as error:
+        raise JobLostError(f"{attempt.target} refused job {attempt.name}: {error.message}", error.hint) from error
     return attempt
 
 
@@ -119,19 +120,20 @@ def wait(story: Story, attempt: Attempt) -> TrainedJob:
         JobLostError: the target lost the job; another target may try.
     """
     target = connections.training(story.inventory, attempt.target)
-    started = time.monotonic()
-    pause = 0.02
+    since, pause = time.monotonic(), 0.02
     status = target.observe(attempt.ref)
     while not status.phase.is_final:
-        overdue = _overdue(status, time.monotonic() - started, timeout_seconds(story))
+        overdue = _overdue(status, time.monotonic() - since, timeout_seconds(story))
         if overdue is not None:
             target.cancel(attempt.ref)
             status = overdue
             break
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.5)
+        pause, before = min(pause * 1.5, 0.5), status.phase
         status = target.observe(attempt.ref)
-    _record(story, attempt, status.phase, {"outcome": status.phase, "reason": status.reason, "detail": status.detail})
+        since = since if status.phase is before else time.monotonic()
+    said: dict[str, Json] = {"reason": status.reason, "detail": status.detail, "avoid": status.avoid}
+    _record(story, attempt, status.phase, {"outcome": status.phase, **said})
     _tracker(story).end_run(attempt.tracking_run, status.phase is JobPhase.SUCCEEDED)
     if status.phase is JobPhase.SUCCEEDED:
         return TrainedJob(attempt, status)
@@ -139,10 +141,11 @@ def wait(story: Story, attempt: Attempt) -> TrainedJob:
 
 
 def _overdue(status: JobStatus, waited: float, limit: float) -> JobStatus | None:
-    """What to call a job that its target should have started or ended long ago, or None."""
+    """What to call a job that its target should have started or ended long ago, or None. `waited`: in its phase, s."""
     if status.reason == "NotStarted" and waited > START_SECONDS:
-        return JobStatus(JobPhase.FAILED, "Lost", f"it was not started within {START_SECONDS:g} s")
-    if waited > limit + GRACE_SECONDS:
+        detail = f"it was not started within {START_SECONDS:g} s"
+        return JobStatus(JobPhase.FAILED, "Lost", detail, avoid=Avoid.TARGET)
+    if status.phase is JobPhase.RUNNING and waited > limit + GRACE_SECONDS:
         return JobStatus(JobPhase.FAILED, "Timeout", "the target did not end the job at its limit")
     return None
 
@@ -155,7 +158,7 @@ def lineage_of(story: Story, target: str) -> Lineage:
 
 def _failure(attempt: Attempt, status: JobStatus) -> Exception:
     said = f"Job {attempt.name} on {attempt.target} failed: {status.reason}: {status.detail}"
-    if status.reason in INFRASTRUCTURE:
+    if status.avoid is not Avoid.EVERYTHING:
         return JobLostError(said, "Run again; another target is tried where the scenario allows it.")
     hints = {
         "Timeout": "Give the job more time (limits.timeout) or less to do.",

@@ -183,7 +183,7 @@ class TestRetries:
 
 class TestHybrid:
     def test_a_lost_job_is_trained_in_the_cloud(self, stage: Stage) -> None:
-        stage.world.plan_jobs("rack", reason="Lost")
+        stage.world.plan_jobs("rack", reason="Lost", avoid="target")
         ended = stage.run()
         assert ended.told == ("COMPLETED", "Promoted")
         assert [attempt.target for attempt in training.attempts(stage.world.story())] == ["rack", "cloud-cpu"]
@@ -201,14 +201,14 @@ class TestHybrid:
         assert len(stage.world.jobs()) == 1
 
     def test_it_ends_when_every_target_lost_the_job(self, stage: Stage) -> None:
-        stage.world.plan_jobs(reason="Lost")
+        stage.world.plan_jobs(reason="Lost", avoid="target")
         ended = stage.run()
         assert ended.error == "NowhereToGoError"
         assert len(stage.world.jobs()) == 3  # rack, cloud-cpu and aks
 
     def test_it_stays_at_home_when_unreachable_targets_may_not_be_left(self, stage: Stage) -> None:
         stage.world.scenario["placement"] = {"failover": {"unreachable": False}}
-        stage.world.plan_jobs("rack", reason="Lost")
+        stage.world.plan_jobs("rack", reason="Lost", avoid="target")
         assert stage.run().error == "NowhereToGoError"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from landbridge.domain.errors import JobFailedError, JobLostError, TargetUnavailableError
 from landbridge.domain.ledger import Kind
-from landbridge.domain.values import JobPhase, JobRef
+from landbridge.domain.values import Avoid, JobPhase, JobRef, JobStatus
 from landbridge.operations import connections, planning, staging, training
 from landbridge.operations.story import Story
 from tests.operations.world import World, trained
@@ -77,11 +77,21 @@ class TestWait:
         run = world.home / "sites" / "cloud" / "registry" / "runs" / f"{entry.payload['tracking_run']}.json"
         assert json.loads(run.read_text())["status"] == "FAILED"
 
-    @pytest.mark.parametrize("reason", sorted(training.INFRASTRUCTURE))
-    def test_what_a_target_did_to_a_job_is_a_lost_job(self, world: World, reason: str) -> None:
-        world.plan_jobs(reason=reason)
+    @pytest.mark.parametrize("avoid", [avoid for avoid in Avoid if avoid is not Avoid.EVERYTHING])
+    def test_what_a_target_did_to_a_job_is_a_lost_job(self, world: World, avoid: Avoid) -> None:
+        world.plan_jobs(reason="Unschedulable", avoid=avoid)
         with pytest.raises(JobLostError):
             trained(world.story())
+
+    @pytest.mark.parametrize("refusal", ["QuotaExceededError", "RefusedError"])
+    def test_a_job_that_the_target_refuses_is_lost_there(self, world: World, refusal: str) -> None:
+        world.faults("rack").plan(submit=[refusal])
+        with pytest.raises(JobLostError, match="rack refused job"):
+            trained(world.story())
+
+    def test_waiting_for_a_place_is_not_held_against_the_job(self) -> None:
+        queued = JobStatus(JobPhase.PENDING, "Suspended", "The job waits in its queue.")
+        assert training._overdue(queued, waited=100_000.0, limit=60.0) is None
 
     def test_a_job_past_its_limit_fails_with_timeout(self, world: World) -> None:
         world.job["limits"] = {"timeout": 1}

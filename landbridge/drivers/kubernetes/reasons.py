@@ -6,22 +6,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from landbridge.domain.capacity import in_words, nearest, shortage
-from landbridge.domain.values import Resources
+from landbridge.domain.values import Avoid, Resources
 from landbridge.drivers.kubernetes.quantities import quantity
-
-
-class Avoid(StrEnum):
-    """How much to keep away from after a failure."""
-
-    NOTHING = "nothing"  # the job's own fault, or no fault
-    INSTANCE_TYPE = "instance type"
-    TARGET = "target"
-    SITE = "site"
-    EVERYTHING = "everything"  # it would fail anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,5 +221,5 @@ OOM = Why(
     "OutOfMemory",
     "The job used more memory than its limit.",
     "Ask for more memory, or read the data in parts.",
-    Avoid.INSTANCE_TYPE,
+    Avoid.EVERYTHING,
 )

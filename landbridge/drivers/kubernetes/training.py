@@ -16,14 +16,14 @@ from landbridge.domain.job import CommandJob
 from landbridge.domain.names import is_legal_label
 from landbridge.domain.plan import Finding
 from landbridge.domain.requests import TrainingJob
-from landbridge.domain.values import JobPhase, JobRef, JobStatus, Resources
+from landbridge.domain.values import Avoid, JobPhase, JobRef, JobStatus, Resources
 from landbridge.drivers.kubernetes.artifacts import ArtifactStore, artifact_store
 from landbridge.drivers.kubernetes.capacity import measure, total_of
 from landbridge.drivers.kubernetes.cluster import EVENTS, JOBS, NODES, PODS, Cluster, Object, connect
 from landbridge.drivers.kubernetes.job_manifest import JOB_LABEL, KEY_ENDED, KEY_OUTPUTS, kube_name
 from landbridge.drivers.kubernetes.options import read_options
 from landbridge.drivers.kubernetes.pod_template import MANAGED_BY, OURS, TARGET
-from landbridge.drivers.kubernetes.reasons import Avoid, Why
+from landbridge.drivers.kubernetes.reasons import Why
 from landbridge.drivers.kubernetes.training_findings import findings
 from landbridge.drivers.kubernetes.training_logs import JobLog
 from landbridge.drivers.kubernetes.training_outputs import archive_keys, collect
@@ -70,7 +70,7 @@ class KubernetesTraining:
         seen = self._look(cluster, job)
         found = reading(seen)
         if found.why and found.why.certain and not found.status.phase.is_final:
-            return self._give_up(cluster, job, found.why)
+            return self._end(cluster, job, found.why)
         if found.status.phase is JobPhase.SUCCEEDED:
             return self._with_outputs(found.status, job, seen.pods)
         return found.status
@@ -81,7 +81,7 @@ class KubernetesTraining:
         job = cluster.find(JOBS, kube_name(ref.name)) if is_legal_label(ref.name) else None
         if job is None or is_final(job):
             return
-        self._end(cluster, job, "Cancelled", "The job was cancelled.")
+        self._end(cluster, job, Why("Cancelled", "The job was cancelled", "", Avoid.EVERYTHING))
         deadline = time.monotonic() + CANCEL_SECONDS
         while time.monotonic() < deadline and any(_is_active(pod) for pod in self._pods(cluster, job)):
             time.sleep(CANCEL_POLL_SECONDS)
@@ -129,13 +129,9 @@ class KubernetesTraining:
     def _pods(self, cluster: Cluster, job: Object) -> list[Object]:
         return cluster.items(PODS, labels=f"batch.kubernetes.io/job-name={job['metadata']['name']}")
 
-    def _give_up(self, cluster: Cluster, job: Object, why: Why) -> JobStatus:
-        avoid = "" if why.avoid is Avoid.NOTHING else f" Avoid: this {why.avoid}."
-        return self._end(cluster, job, why.reason, f"{why.sentence}{avoid}")
-
-    def _end(self, cluster: Cluster, job: Object, reason: str, detail: str) -> JobStatus:
+    def _end(self, cluster: Cluster, job: Object, why: Why) -> JobStatus:
         """Write down why, in the Job itself, and let Kubernetes end its pods. A suspended Job that is resumed ends at once."""
-        said = json.dumps({"reason": reason, "detail": detail, "at": time.time()})
+        said = json.dumps({"reason": why.reason, "detail": why.sentence.strip(), "avoid": why.avoid, "at": time.time()})
         change: Object = {"metadata": {"annotations": {KEY_ENDED: said}}, "spec": {"activeDeadlineSeconds": 1}}
         changed = cluster.patch(JOBS, str(job["metadata"]["name"]), change)
         return reading(Seen(changed)).status

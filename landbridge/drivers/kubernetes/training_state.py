@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from landbridge.domain.values import JobPhase, JobStatus, Resources
+from landbridge.domain.values import Avoid, JobPhase, JobStatus, Resources
 from landbridge.drivers.kubernetes import reasons
 from landbridge.drivers.kubernetes.cluster import Object
 from landbridge.drivers.kubernetes.job_manifest import FETCH, KEY_ENDED, MAIN
@@ -71,7 +71,8 @@ def ended(job: Object) -> JobStatus | None:
         return None
     said = json.loads(text)
     started = unix_time(_status(job).get("startTime"))
-    return JobStatus(JobPhase.FAILED, said["reason"], said["detail"], None, started, float(said["at"]))
+    avoid = Avoid(said.get("avoid", Avoid.EVERYTHING))
+    return JobStatus(JobPhase.FAILED, said["reason"], said["detail"], None, started, float(said["at"]), avoid=avoid)
 
 
 def read_message(pod: Object, container: str = MAIN) -> Message:
@@ -121,9 +122,9 @@ def _failed(job: Object, condition: Object, pods: Sequence[Object]) -> JobStatus
     broken = sorted((pod for pod in pods if _status(pod).get("phase") == "Failed"), key=_ended_at)
     if not broken:
         detail = f"{condition.get('message') or condition.get('reason')}; its pod is gone, and nothing says why."
-        return JobStatus(JobPhase.FAILED, "Lost", detail, None, started, ended_at)
+        return JobStatus(JobPhase.FAILED, "Lost", detail, None, started, ended_at, avoid=Avoid.NOTHING)
     code, why = explain(broken[0])
-    return JobStatus(JobPhase.FAILED, why.reason, why.detail, code, started, ended_at)
+    return JobStatus(JobPhase.FAILED, why.reason, why.detail, code, started, ended_at, avoid=why.avoid)
 
 
 def explain(pod: Object) -> tuple[int | None, Why]:
@@ -136,14 +137,19 @@ def explain(pod: Object) -> tuple[int | None, Why]:
     if taken := reasons.disruption(_status(pod)):
         return None, taken
     if message.reason in OUR_WORDS:
-        return message.exit_code, Why(message.reason, message.detail, "", reasons.Avoid.NOTHING)
+        return message.exit_code, Why(message.reason, message.detail, "", _whose(message.reason))
     if fetch and fetch.get("exitCode"):
         said = read_message(pod, FETCH)
         detail = said.detail or f"Fetching code and inputs failed with exit code {fetch['exitCode']}."
-        return None, Why(said.reason or "NotStarted", detail, "", reasons.Avoid.TARGET)
+        return None, Why(said.reason or "NotStarted", detail, "", Avoid.TARGET)
     if message.reason == "Terminated":
-        return None, Why("Evicted", f"Somebody deleted the pod. {message.detail}", "", reasons.Avoid.NOTHING)
+        return None, Why("Evicted", f"Somebody deleted the pod. {message.detail}", "", Avoid.NOTHING)
     return _unexplained(main or {}, message)
+
+
+def _whose(reason: str) -> Avoid:
+    """Where a job would fail again that ended with this word of the runner."""
+    return {"Lost": Avoid.NOTHING, "NotStarted": Avoid.TARGET}.get(reason, Avoid.EVERYTHING)
 
 
 def _unexplained(main: Mapping[str, Any], message: Message) -> tuple[int | None, Why]:
@@ -153,13 +159,13 @@ def _unexplained(main: Mapping[str, Any], message: Message) -> tuple[int | None,
         detail = (
             f"The container did not start: {message.detail or word}; the image needs /bin/sh and Python 3.9 or newer."
         )
-        return code, Why("NotStarted", detail, "", reasons.Avoid.TARGET)
+        return code, Why("NotStarted", detail, "", Avoid.TARGET)
     if code is None:
-        return None, Why("Lost", "The pod failed, and its containers say nothing.", "", reasons.Avoid.NOTHING)
+        return None, Why("Lost", "The pod failed, and its containers say nothing.", "", Avoid.NOTHING)
     if code > 128:
-        return code, Why("Signal", f"Signal {code - 128} ended the container.", "", reasons.Avoid.NOTHING)
+        return code, Why("Signal", f"Signal {code - 128} ended the container.", "", Avoid.EVERYTHING)
     return code, Why(
-        "Exit", f"The container ended with exit code {code}. {message.detail}".strip(), "", reasons.Avoid.NOTHING
+        "Exit", f"The container ended with exit code {code}. {message.detail}".strip(), "", Avoid.EVERYTHING
     )
 
 

@@ -20,7 +20,7 @@ from landbridge.domain.job import CommandJob
 from landbridge.domain.placement import Capacity, NodeCapacity
 from landbridge.domain.plan import Finding
 from landbridge.domain.requests import ResolvedEnvironment, TrainingJob
-from landbridge.domain.values import JobPhase, JobRef, JobStatus, Resources
+from landbridge.domain.values import Avoid, JobPhase, JobRef, JobStatus, Resources
 from landbridge.drivers.faults import translated
 from landbridge.drivers.local.training_findings import findings
 from landbridge.drivers.local.training_processes import end_processes, start_runner
@@ -29,6 +29,7 @@ from landbridge.drivers.local.training_record import LEGAL_NAME, ExitRecord, Job
 POLL_SECONDS = 0.1
 CANCEL_SECONDS = 7.0  # the runner's own grace is 5 s
 CANCEL_POLL_SECONDS = 0.01
+LOST = "Lost"  # the runner was killed
 
 
 class LocalTraining:
@@ -164,8 +165,8 @@ def _lost(folder: JobFolder) -> ExitRecord:
     end_processes(folder.path, None)
     started = runner[1] if runner else None
     detail = "The job's runner was killed (or the machine restarted); what was left of the job has been ended."
-    folder.end(ExitRecord("Lost", detail, started_at=started, ended_at=time.time()))
-    return folder.ending() or ExitRecord("Lost", detail)
+    folder.end(ExitRecord(LOST, detail, started_at=started, ended_at=time.time()))
+    return folder.ending() or ExitRecord(LOST, detail)
 
 
 def _final(ending: ExitRecord, folder: JobFolder) -> JobStatus:
@@ -178,6 +179,7 @@ def _final(ending: ExitRecord, folder: JobFolder) -> JobStatus:
         ending.started_at,
         ending.ended_at,
         folder.outputs() if phase is JobPhase.SUCCEEDED else {},
+        Avoid.NOTHING if ending.reason == LOST else Avoid.EVERYTHING,
     )
 
 

@@ -8,6 +8,7 @@
           exit_code: 0            # other than 0: it fails with `reason` (default `Exit`)
           reason: ""
           detail: ""
+          avoid: everything       # of a failure: `target` = another target may try
           log: ["one line"]
           outputs: {model: {MLmodel: "text"}}   # output → file → content
           metrics: {mae: 12.5}                  # logged where the memory registry's tracking run says
@@ -35,7 +36,7 @@ from landbridge.domain.job import CommandJob
 from landbridge.domain.placement import Capacity, NodeCapacity
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.requests import TrainingJob
-from landbridge.domain.values import JobPhase, JobRef, JobStatus, Json, Resources
+from landbridge.domain.values import Avoid, JobPhase, JobRef, JobStatus, Json, Resources
 from landbridge.drivers.faults import translated
 from landbridge.drivers.memory.faults import FaultPlan
 from landbridge.drivers.memory.registry import METRICS_VARIABLE
@@ -54,6 +55,7 @@ class JobPlan:
     exit_code: int = 0
     reason: str = ""
     detail: str = ""
+    avoid: str = Avoid.EVERYTHING
     log: tuple[str, ...] = ()
     outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -197,7 +199,9 @@ def _status(record: JobRecord, folder: Path) -> JobStatus:
         return JobStatus(JobPhase.FAILED, "Timeout", f"The job ran past its limit of {limit} s.", None, started, ends)
     if plan.exit_code or plan.reason:
         detail = plan.detail or f"The job ended with exit code {plan.exit_code}, as planned."
-        return JobStatus(JobPhase.FAILED, plan.reason or "Exit", detail, plan.exit_code, started, ends)
+        return JobStatus(
+            JobPhase.FAILED, plan.reason or "Exit", detail, plan.exit_code, started, ends, {}, Avoid(plan.avoid)
+        )
     outputs = {name: f"file://{folder}/{name}" for name in record.outputs}
     return JobStatus(JobPhase.SUCCEEDED, "", "", 0, started, ends, outputs)
 
