@@ -6,6 +6,7 @@ import py_compile
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from importlib.metadata import distribution
 from importlib.resources import files
@@ -35,6 +36,10 @@ _PYTHON_ENVIRONMENT = {
 }
 
 
+_ONE_MAKES = threading.RLock()
+"""Both sites ask for the same layers at the same time."""
+
+
 def lasting_images(say: Callable[[str], None] = lambda line: None) -> tuple[Image, ...]:
     """Return the images that do not change with landbridge's code, building what the cache lacks."""
     path = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -58,9 +63,10 @@ def code_images(lasting: tuple[Image, ...]) -> tuple[Image, ...]:
 
 def _cached(name: str, key: str, make: Callable[[Path], object]) -> Layer:
     path = cache_folder() / "layers" / f"{name}-{key}.tar"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        make(path)
+    with _ONE_MAKES:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            make(path)
     return Layer.of(path)
 
 
