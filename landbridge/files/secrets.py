@@ -16,6 +16,7 @@ _IN_TEXT = re.compile(
     re.IGNORECASE,
 )
 _ENDINGS = ("password", "passwd", "secret", "token", "key", "credential", "credentials", "connectionstring", "sas")
+_NAMES = frozenset({"storage_secret"})  # the name of an object of a cluster, not a value
 _HINT = "Put the value into an environment variable and write its name here: `secret:NAME`."
 
 
@@ -35,7 +36,7 @@ def literal_secrets(data: Mapping[str, Json], options: frozenset[str] = frozense
 
 def is_secret_key(key: str) -> bool:
     """Whether an option of this name is for a secret: its last word says so."""
-    return re.sub(r"[^a-z]", "", key.lower()).endswith(_ENDINGS)
+    return key not in _NAMES and re.sub(r"[^a-z]", "", key.lower()).endswith(_ENDINGS)
 
 
 def _is_harmless(value: Any) -> bool:

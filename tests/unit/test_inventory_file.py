@@ -294,6 +294,11 @@ def test_any_free_port_may_stand_more_than_once(tmp_path, port):
     assert [str(option) for option in options] == [port, port]
 
 
+def test_the_name_of_a_clusters_secret_is_no_secret(tmp_path):
+    text = MINIMAL.replace("roles: [train]}", "roles: [train], options: {storage_secret: store}}")
+    assert load(tmp_path, text).targets
+
+
 def test_all_faults_are_listed(tmp_path):
     error = fault(tmp_path, MINIMAL.replace("site: cloud", "site: a").replace("site: onprem", "site: b"))
     assert error.where.endswith(":6")

@@ -22,7 +22,7 @@ REGISTRY = "landbridge.test"
 TRAIN, SERVE = f"{REGISTRY}/train:1", f"{REGISTRY}/serve:1"
 PAUSE = f"{REGISTRY}/pause:1"
 
-_BASE = ("--variant=minbase", "--include=python3,ca-certificates")
+_BASE = ("--variant=minbase", "--include=python3,python-is-python3,ca-certificates")
 _USER = "chroot $1 useradd --uid 65532 --create-home landbridge && chmod 1777 $1/home/landbridge"
 _PYTHON = "3.11"
 """Debian 12's own."""
