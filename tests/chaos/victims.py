@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from landbridge import settings
 from landbridge.domain.ledger import Kind
 from landbridge.operations import connections
 from landbridge.record import read_record
-from tests.e2e.conftest import COMMAND, Playground, Said, make_playground
+from tests.e2e.conftest import Playground, make_playground
 from tests.e2e.tiny_story import TinyStory, living, make_tiny, predict, until, variable
 
 FLOWS = Path(__file__).parent / "flows"
@@ -53,17 +52,6 @@ class EndState:
 
 
 @dataclass(frozen=True)
-class Going:
-    """A command that was not waited for."""
-
-    command: "subprocess.Popen[str]"
-
-    def ends(self, seconds: float = 90.0) -> Said:
-        out, err = self.command.communicate(timeout=seconds)
-        return Said(self.command.returncode, out, err)
-
-
-@dataclass(frozen=True)
 class Victim(TinyStory):
     """A story with breakpoints (see flows/breakable_flows.py)."""
 
@@ -88,22 +76,6 @@ class Victim(TinyStory):
         assert said.code == 69, said.err
         assert "signal 9" in said.err
         assert "\nTo fix: Run the scenario again" in said.err
-
-    @contextmanager
-    def going(self) -> Iterator["Going"]:
-        """A run that goes on while the block does something to it."""
-        words = [*COMMAND, "run", str(self.playground.scenario), "-i", str(self.playground.inventory)]
-        with subprocess.Popen(
-            [*words, "--output", "json"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.playground.environment,
-        ) as command:
-            try:
-                yield Going(command)
-            finally:
-                command.kill()
 
     @contextmanager
     def held_jobs(self) -> Iterator[Path]:

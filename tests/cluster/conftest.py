@@ -10,6 +10,7 @@ import pytest
 from tests.cluster.clusters import Cluster, Clusters, unique
 from tests.cluster.lab import lab as the_lab
 from tests.cluster.lab.settings import LabError, sites
+from tests.cluster.scenario_sites import Sites, made_sites
 
 HERE = Path(__file__).parent
 VARIABLE = "LANDBRIDGE_TEST_KUBECONFIG_"
@@ -41,6 +42,13 @@ def lab() -> Iterator[Clusters]:
         except LabError as error:
             pytest.fail(f"the lab cannot be had: {error}", pytrace=False)
         yield Clusters(*(Cluster(site.name, site.kubeconfig, site) for site in sites()))
+
+
+@pytest.fixture(scope="session")
+def two_sites(lab: Clusters, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """A home whose host is up with both clusters."""
+    with made_sites(tmp_path_factory.mktemp("sites"), lab) as made:
+        yield made
 
 
 @pytest.fixture

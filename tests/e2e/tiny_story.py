@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +17,13 @@ import psutil
 from landbridge.client import Client
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.operations import connections
-from tests.e2e.conftest import Playground, Said
+from tests.e2e.conftest import COMMAND, Playground, Said
 
 T = TypeVar("T")
 TINY = Path(__file__).parent / "tiny"
 HEADER = "month,arr_delay"
 BODY = json.dumps({"dataframe_split": {"columns": ["distance"], "data": [[1], [2]]}})
-COMMAND = re.compile(r"command: >-\n(  .*\n)+")
+JOB_COMMAND = re.compile(r"command: >-\n(  .*\n)+")
 TRACE = "Traceback (most recent call last)"
 
 
@@ -33,6 +34,17 @@ def until(happens: Callable[[], T], seconds: float = 30.0) -> T:
         assert time.monotonic() < deadline, f"did not happen within {seconds:g} s"
         time.sleep(0.05)
     return answer
+
+
+@dataclass(frozen=True)
+class Going:
+    """A command that was not waited for."""
+
+    command: "subprocess.Popen[str]"
+
+    def ends(self, seconds: float = 90.0) -> Said:
+        out, err = self.command.communicate(timeout=seconds)
+        return Said(self.command.returncode, out, err)
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,22 @@ class TinyStory:
         report: dict[str, Any] = said.json
         return report
 
+    @contextmanager
+    def going(self, *arguments: str) -> Iterator[Going]:
+        """A run that goes on while the block does something to it."""
+        words = [*COMMAND, "run", str(self.playground.scenario), "-i", str(self.playground.inventory)]
+        with subprocess.Popen(
+            [*words, *arguments, "--output", "json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.playground.environment,
+        ) as command:
+            try:
+                yield Going(command)
+            finally:
+                command.kill()
+
     def ask(self, command: str, *arguments: str) -> Said:
         return self.playground.landbridge(command, *arguments, "--output", "json")
 
@@ -103,7 +131,7 @@ class TinyStory:
 
     def with_command(self, shell: str) -> Any:
         """The job runs `shell` instead."""
-        return self.changed(self.job, lambda text: COMMAND.sub(lambda _: f"command: |-\n  {shell}\n", text))
+        return self.changed(self.job, lambda text: JOB_COMMAND.sub(lambda _: f"command: |-\n  {shell}\n", text))
 
     def urls(self) -> dict[str, str]:
         """Site → the endpoint's URL."""
