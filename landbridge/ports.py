@@ -303,6 +303,7 @@ class Driver:
     """What one driver folder offers: constructors that import their SDK only when called. None = does not have it.
 
     `check` names what is wrong with the options of a target; it asks nobody, so files can be checked with their lines.
+    `addresses` names the services that a target is reached by and brings in, each with its URL; it asks nobody either.
     """
 
     training: Callable[[Target, Inventory], TrainingTarget] | None = None
@@ -311,3 +312,4 @@ class Driver:
     data: Callable[[Datastore, Inventory], DataStore] | None = None
     operations: Callable[[Target, Inventory], OperatedTarget] | None = None
     check: Callable[[Target], Iterable[OptionProblem]] | None = None
+    addresses: Callable[[Target, Inventory], Mapping[str, str]] | None = None

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from urllib.parse import urlsplit
 
-from landbridge.domain.errors import NetworkError
-from landbridge.domain.inventory import Site
+from landbridge import drivers
+from landbridge.domain.errors import LandbridgeError, NetworkError
+from landbridge.domain.inventory import Inventory, Site, Target
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.network import judge_network, must_be_private
 from landbridge.domain.plan import Check
@@ -46,13 +47,25 @@ def require(story: Story) -> tuple[Check, ...]:
 
 
 def used_hosts(story: Story, site: Site) -> Mapping[str, str]:
-    """Every host that the run would talk to at `site`: the declared endpoints, and those the inventory's URLs imply."""
+    """Every host that the run would talk to at `site`: the declared endpoints, those of the inventory's URLs, its targets'."""
     inventory = story.inventory
     registry = site.registry.options.get("uri", "") if site.registry else ""
     urls = {"registry": str(registry), "models": site.models, "cache": site.cache, "proxy": site.network.proxy}
     urls |= {f"datastore {store.name}": store.url for store in inventory.datastores.values() if store.site == site.name}
+    for target in inventory.targets.values():
+        if target.site == site.name:
+            urls |= {f"{what} of {target.name}": url for what, url in _services(target, inventory).items()}
     implied = {name: host for name, url in urls.items() if (host := host_of(url))}
     return {**implied, **{name: host_of(value) or value for name, value in site.network.endpoints.items()}}
+
+
+def _services(target: Target, inventory: Inventory) -> Mapping[str, str]:
+    """What a target is reached by. One that cannot be used is refused by placement, with its own reason."""
+    try:
+        found = drivers.driver(target.driver).addresses
+        return found(target, inventory) if found else {}
+    except LandbridgeError:
+        return {}
 
 
 def host_of(url: str) -> str:

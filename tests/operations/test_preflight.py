@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,30 @@ def silent() -> int:
     return port
 
 
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: x
+clusters: [{name: x, cluster: {server: "https://203.0.113.7:6443"}}]
+contexts: [{name: x, context: {cluster: x, user: x}}]
+users: [{name: x, user: {token: x}}]
+"""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> dict[str, Any]:
+    """A target on a cluster whose API server and object store are public; nobody is asked for either."""
+    (tmp_path / "public.kubeconfig").write_text(KUBECONFIG)
+    store = {"endpoint_url": "https://198.51.100.9"}
+    options = {
+        "kubeconfig": str(tmp_path / "public.kubeconfig"),
+        "namespace": "n",
+        "artifacts": "s3://b/p",
+        "storage": store,
+    }
+    return {"driver": "kubernetes", "options": options}
+
+
 class TestPrivateAks:
     @pytest.fixture
     def world(self, world: World) -> World:
@@ -51,6 +76,12 @@ class TestPrivateAks:
     def test_a_public_address_is_refused(self, world: World) -> None:
         network(world, "vnet", endpoints={"storage": "203.0.113.7"})
         assert "203.0.113.7" in failed(world)["vnet: endpoint storage"]
+
+    def test_what_a_cluster_is_reached_by_must_be_private_too(self, world: World, cluster: dict[str, Any]) -> None:
+        world.inventory["targets"]["aks"] |= cluster
+        wrong = failed(world)
+        assert "203.0.113.7" in wrong["vnet: endpoint API server of aks"]
+        assert "198.51.100.9" in wrong["vnet: endpoint object store of aks"]
 
     def test_a_name_that_does_not_resolve_is_refused(self, world: World) -> None:
         network(world, "vnet", endpoints={"storage": "https://storage.invalid/container"})

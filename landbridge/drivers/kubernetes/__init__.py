@@ -1,6 +1,6 @@
 """A Kubernetes cluster as a target: a training job is a Job, a colour a Deployment behind a Service or a Gateway."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.ports import Driver, OperatedTarget, OptionProblem, ServingTarget, TrainingTarget
@@ -30,4 +30,10 @@ def _check(target: Target) -> Iterable[OptionProblem]:
     return option_problems(target.options)
 
 
-DRIVER = Driver(training=_training, serving=_serving, operations=_operations, check=_check)
+def _addresses(target: Target, inventory: Inventory) -> Mapping[str, str]:
+    from landbridge.drivers.kubernetes.addresses import addresses
+
+    return addresses(target, inventory)
+
+
+DRIVER = Driver(training=_training, serving=_serving, operations=_operations, check=_check, addresses=_addresses)
