@@ -89,4 +89,4 @@ def a_team(cluster: Cluster) -> Iterator[Team]:
     try:
         yield Team(cluster, name, options)
     finally:
-        cluster.kubectl("delete", "namespace", name, "--wait=false")
+        cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")

@@ -1,5 +1,6 @@
 """Real faults of clusters while a scenario runs on both: what serves keeps serving, and the run ends well or says truly why."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,24 +113,20 @@ def test_a_cut_line_between_the_sites_is_nothing_to_a_run(steady: Story, two_sit
     steady.serves(number)
 
 
-def test_a_job_whose_node_takes_no_more_pods_says_so_and_what_serves_stays(story: Story, two_sites: Sites) -> None:
-    """The one node of the site is cordoned: nothing new can train there, nor serve there."""
-    before = {row["site"]: row["version"] for row in story.serving() if row["traffic"]}
+def test_a_cordoned_node_sends_the_job_away_and_a_new_colour_waits_for_it(steady: Story, two_sites: Sites) -> None:
+    """It is the only node of the site: nothing new can train there, nor serve there, until it takes pods again."""
     site = two_sites.rack.cluster.own_site()
-    story.new_month()
+    number = steady.new_month()
     faults.cordon(site)
     try:
-        placement = story.good(command="plan")["placement"]
-        assert placement["chosen"] == CLOUD
-        said = story.run()
-        assert said.code == 6, said.err
-        assert "onprem" in said.err
-        assert "unschedulable" in said.err
+        with steady.going() as run:
+            eventually(lambda: json.dumps(steady.serving()), lambda told: "unschedulable" in told, 120.0)
+            faults.uncordon(site)
+            assert good(run)["outcome"] == "Promoted"
     finally:
         faults.uncordon(site)
-    assert {row["site"]: row["version"] for row in story.serving() if row["traffic"]} == before
-    assert story.good(command="reconcile")
-    assert story.running_jobs(two_sites.rack) == []
+    steady.serves(number)
+    assert steady.trained_on() == CLOUD
 
 
 def test_a_quota_that_was_lowered_sends_the_job_to_the_cloud(steady: Story, two_sites: Sites) -> None:

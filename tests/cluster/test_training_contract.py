@@ -1,4 +1,5 @@
-"""The contract of training targets on a real cluster: the same tests as for every other driver, nothing left out."""
+"""The contract of training, kept with no other rights than those that `landbridge ops namespaces` grants, in the namespace
+that it makes: what the Role leaves out, the driver does not need."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -7,8 +8,9 @@ import pytest
 
 from landbridge.domain.inventory import Inventory
 from landbridge.domain.requests import ResolvedEnvironment
-from tests.cluster.clusters import Cluster, Clusters
-from tests.cluster.training import IMAGE, options_of
+from tests.cluster.clusters import Clusters
+from tests.cluster.test_ops import NewTeam, team  # noqa: F401 - a fixture
+from tests.cluster.training import IMAGE
 from tests.contract import test_training_target as contract
 from tests.contract.conftest import make_inventory  # noqa: F401 - a fixture
 
@@ -20,13 +22,15 @@ for _name, _test in list(vars(contract).items()):
 @pytest.fixture
 def world(
     lab: Clusters,
-    namespace: Callable[[Cluster], str],
+    team: NewTeam,  # noqa: F811 - the fixture above
     make_inventory: Callable[..., Inventory],  # noqa: F811 - the fixture above
-    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[contract.World]:
+    one = team(lab.onprem)
+    one.apply()
+    assert "system:serviceaccount" in one.kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
     row = contract.Row(
         "kubernetes",
-        options_of(lab.onprem, namespace(lab.onprem), monkeypatch),
+        {**one.options, "kubeconfig": str(one.kubeconfig)},
         contract.COMMANDS,
         environment=ResolvedEnvironment("any", image=IMAGE),
         keeps_files=False,
