@@ -100,6 +100,12 @@ class Sites:
         return ClusterPlayground(made.home, made.folder, made.scenario, made.inventory, made.lake)
 
 
+def pods(team: Team) -> list[str]:
+    """Phases of the pods of jobs."""
+    found = team.cluster.get("pods", "-n", team.namespace, "-l", "batch.kubernetes.io/job-name")["items"]
+    return [str(pod["status"].get("phase")) for pod in found if not pod["metadata"].get("deletionTimestamp")]
+
+
 @contextmanager
 def made_sites(place: Path, clusters: Clusters) -> Iterator[Sites]:
     """Both clusters as the sites of one inventory; its host must end in order."""

@@ -14,7 +14,7 @@ from tests.cluster.clusters import Cluster, eventually, named
 from tests.cluster.lab import faults
 from tests.cluster.lab.settings import Site
 from tests.cluster.load import under_load
-from tests.cluster.scenario_sites import RUN_SECONDS, Sites
+from tests.cluster.scenario_sites import RUN_SECONDS, Sites, pods
 from tests.cluster.teams import Team
 from tests.e2e.tiny_story import BODY, Going, TinyStory, make_tiny, predict
 
@@ -56,12 +56,6 @@ class Story(TinyStory):
         with self.going("--set", f"inputs.seconds={seconds}") as run:
             eventually(lambda: pods(team), lambda found: "Running" in found, 60.0)
             yield run
-
-
-def pods(team: Team) -> list[str]:
-    """Phases of the pods of jobs."""
-    found = team.cluster.get("pods", "-n", team.namespace, "-l", "batch.kubernetes.io/job-name")["items"]
-    return [str(pod["status"].get("phase")) for pod in found if not pod["metadata"].get("deletionTimestamp")]
 
 
 @pytest.fixture(scope="module")

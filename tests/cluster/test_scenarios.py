@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.cluster.scenario_sites import Sites
+from tests.cluster.scenario_sites import Sites, pods
 from tests.e2e.lives import PATTERNS, Flights, Tiny, lives
+from tests.e2e.tiny_story import make_tiny
 
 pytestmark = pytest.mark.timeout(900, func_only=True)
 CASES = [pytest.param(*pattern, Tiny, id=f"{pattern[0]}-Tiny") for pattern in PATTERNS]
@@ -17,3 +19,21 @@ def test_a_pattern_lives_its_whole_life(
     two_sites: Sites, tmp_path: Path, pattern: str, store: str, job: type[Tiny] | type[Flights]
 ) -> None:
     lives(two_sites.playground(tmp_path / "scenarios", pattern, store), job)
+
+
+def test_a_public_api_server_is_refused_before_a_byte_moves(two_sites: Sites, tmp_path: Path) -> None:
+    playground = two_sites.playground(tmp_path / "scenarios", "private_aks", "vault")
+    make_tiny(playground)
+    config = two_sites.vnet.cluster.kubeconfig
+    server = str(yaml.safe_load(config.read_text())["clusters"][0]["cluster"]["server"])
+    public = tmp_path / "public.kubeconfig"
+    public.write_text(config.read_text().replace(server, "https://203.0.113.7:6443"))
+    inventory = tmp_path / "inventory.yaml"
+    text = playground.inventory.read_text().replace("${home}", str(two_sites.home))
+    inventory.write_text(text.replace(str(config), str(public)))
+
+    said = playground.landbridge("run", str(playground.scenario), "-i", str(inventory), "-o", "json")
+
+    assert said.code == 3, said.err
+    assert "API server of cloud-aks-train: 203.0.113.7 has public addresses" in said.err
+    assert not pods(two_sites.vnet)
