@@ -41,9 +41,9 @@ def trained_on(story: TinyStory) -> dict[str, str]:
     ("begin", "end", "reason"),
     [
         ("--drain", "--undrain", "maintenance"),
-        ("--maintenance", "--no-maintenance", "maintenance"),
+        pytest.param("--maintenance", "--no-maintenance", "maintenance", marks=pytest.mark.slow),
         ("--busy", "--not-busy", "busy"),
-        ("--unreachable", "--reachable", "unreachable"),
+        pytest.param("--unreachable", "--reachable", "unreachable", marks=pytest.mark.slow),
     ],
 )
 def test_a_plan_leaves_the_rack_for_each_reason_and_stays_when_it_is_switched_off(

@@ -19,6 +19,7 @@ from tests.services.hosts import RunningHost, until
 
 pytest_plugins = ["tests.services.running_host"]
 pytestmark = pytest.mark.services
+QUICK = ("hybrid_train_deploy", "private_aks")
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,9 @@ def stage(host: RunningHost, runner: FlowRunner, tmp_path: Path, monkeypatch: py
 
 
 class TestPatterns:
-    @pytest.mark.parametrize("pattern", PATTERNS)
+    @pytest.mark.parametrize(
+        "pattern", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PATTERNS]
+    )
     def test_each_pattern_ends_completed_as_promoted(self, stage: Stage, pattern: str) -> None:
         stage.world.pattern(pattern)
         ended = stage.run()

@@ -221,6 +221,7 @@ mlflow.MlflowClient().copy_model_version(f"models:/{sys.argv[1]}/1", sys.argv[1]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.services
 def test_versions_that_others_registered_have_metrics_and_files(mlflow_server: Registry, tmp_path: Path) -> None:
     """As `mlflow.sklearn.log_model(registered_model_name=…)` and `copy_model_version` make them."""
