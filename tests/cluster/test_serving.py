@@ -196,21 +196,18 @@ def test_a_model_that_cannot_load_fails_with_its_own_words(
     assert "no_such_loader" in status.reason
 
 
-def test_scoring_code_reaches_the_pod_and_a_missing_package_is_named(
-    connect: Callable[..., Any], endpoint: str, tmp_path: Path
-) -> None:
+def test_scoring_code_answers_in_a_pod(connect: Callable[..., Any], endpoint: str, tmp_path: Path) -> None:
     from landbridge.drivers.trees import digest_folder
 
     folder = tmp_path / "code"
     folder.mkdir()
-    (folder / "score.py").write_text("def init(): ...\ndef run(data): return 1\n")
+    (folder / "score.py").write_text("def init(): ...\ndef run(raw_data): return [raw_data]\n")
     target = connect()
     target.apply(spec(endpoint, scoring=ScoringCode(str(folder), "score.py", digest_folder(folder))))
     status = settled(target, endpoint, "blue")
-    if status.phase is ColourPhase.READY:
-        assert target.predict(endpoint, "blue", "[]", 5.0).status == 200
-    else:
-        assert status.reason.startswith("MissingPackage")
+    assert status.phase is ColourPhase.READY, status.reason
+    answer = target.predict(endpoint, "blue", '"seven"', 5.0)
+    assert (answer.status, "seven" in answer.body) == (200, True)
 
 
 def test_a_quota_that_lets_no_pod_in_is_the_reason(team: Team, connect: Callable[..., Any], endpoint: str) -> None:

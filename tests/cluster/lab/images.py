@@ -96,7 +96,18 @@ def _base(say: Callable[[str], None]) -> Layer:
 def _packages(say: Callable[[str], None]) -> Layer:
     """Install the locked wheels that a pod needs, for the image's Python and not for the one that runs this."""
     without = [word for name in _NOT_IN_PODS for word in ("--prune", name)]
-    locked = ("--locked", "--no-dev", "--no-emit-project", "--no-header", "--group", "demo", "--group", "lab")
+    locked = (
+        "--locked",
+        "--no-dev",
+        "--no-emit-project",
+        "--no-header",
+        "--group",
+        "demo",
+        "--group",
+        "lab",
+        "--extra",
+        "score",
+    )
     wanted = run(_uv(), "export", "--quiet", "--project", REPOSITORY, *locked, *without)
 
     def make(to: Path) -> None:
