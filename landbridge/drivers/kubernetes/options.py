@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from landbridge.domain.errors import InputError
 from landbridge.domain.inventory import Inventory, Target
@@ -32,7 +33,7 @@ class KubernetesOptions:
             fsspec with the store's file system.
         queue: LocalQueue of Kueue.
         image_mirror: prefix of an image → what stands in its place; the longest prefix wins.
-        proxy: `http`, `https`, `no_proxy` of pods.
+        proxy: `http`, `https`, `no_proxy` of pods; when it is read, `no_proxy` has the hosts of the site too.
         ca_bundle: ConfigMap with a complete bundle under `ca.crt`, for pods.
         overrides: patch of every pod template (`metadata`, `spec`), in Kubernetes' own words, merged last; null removes.
         ttl_seconds: how long a finished Job and its pods are kept.
@@ -82,7 +83,26 @@ def read_options(target: Target, inventory: Inventory) -> KubernetesOptions:
         given[key] = tuple(value) if isinstance(value, list) else ()  # type: ignore[assignment]
     if given.get("kubeconfig"):
         given["kubeconfig"] = str(Path(inventory.path).parent / Path(str(given["kubeconfig"])).expanduser())
+    proxy = given.get("proxy")
+    if isinstance(proxy, dict):
+        given["proxy"] = {**proxy, "no_proxy": ",".join([*_words(proxy.get("no_proxy")), *_near(target, inventory)])}
     return KubernetesOptions(**given)  # type: ignore[arg-type]
+
+
+def _near(target: Target, inventory: Inventory) -> Iterator[str]:
+    """Hosts of the site, which its proxy need not and often cannot reach: declared services, registry, object store."""
+    site, storage = inventory.sites.get(target.site), target.options.get("storage")
+    urls = [*site.network.endpoints.values()] if site else []
+    registry = site.registry.options if site and site.registry else NO_OPTIONS
+    urls += [str(registry.get(key) or "") for key in ("uri", "address")]
+    urls += [str(target.options.get("storage_endpoint") or "")]
+    urls += [str(storage.get("endpoint_url") or "")] if isinstance(storage, dict) else []
+    hosts = [urlsplit(url if "://" in url else f"//{url}").hostname for url in urls]
+    yield from dict.fromkeys(host for host in hosts if host)
+
+
+def _words(text: Json) -> list[str]:
+    return [word for word in str(text or "").split(",") if word]
 
 
 def option_problems(options: Mapping[str, Json]) -> Iterator[OptionProblem]:

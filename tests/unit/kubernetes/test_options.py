@@ -6,8 +6,8 @@ import pytest
 
 from landbridge.cli.checking import check
 from landbridge.domain.errors import InputError
-from landbridge.domain.inventory import Inventory, Role, Target
-from landbridge.domain.values import Json
+from landbridge.domain.inventory import Inventory, Network, RegistrySpec, Role, Site, Target
+from landbridge.domain.values import Json, SiteKind
 from landbridge.drivers.kubernetes.options import KNOWN, option_problems, read_options
 
 INVENTORY = Inventory("test", "/inventories/plant.yaml", "/home", {}, {}, {})
@@ -39,6 +39,21 @@ def test_every_option_has_a_kind_and_reaches_its_place() -> None:
     assert options.kubeconfig == "/inventories/kube/leipzig"
     assert options.tolerations == ({"key": "gpu", "operator": "Exists"},)
     assert options.image_pull_secrets == ("m",)
+
+
+def test_pods_reach_what_is_in_their_site_without_the_proxy() -> None:
+    network = Network(private=True, proxy="http://p:3128", egress=(), endpoints={"images": "https://images.plant:5000"})
+    registry = RegistrySpec("onprem", "mlflow", {"uri": "http://mlflow.plant:5000"})
+    site = Site("onprem", SiteKind.ONPREM, "/m", "/c", 1, registry, network)
+    inventory = Inventory("test", "/inventories/plant.yaml", "/home", {"onprem": site}, {}, {})
+    given = target(
+        namespace="a",
+        proxy={"https": "http://p:3128", "no_proxy": ".plant.example"},
+        storage={"endpoint_url": "https://store.plant"},
+    )
+    read = read_options(given, inventory)
+    assert read.proxy["no_proxy"] == ".plant.example,images.plant,mlflow.plant,store.plant"
+    assert "no_proxy" not in read_options(target(namespace="a"), inventory).proxy
 
 
 @pytest.mark.parametrize(
