@@ -129,7 +129,7 @@ def wait(story: Story, attempt: Attempt) -> TrainedJob:
             status = overdue
             break
         time.sleep(pause)
-        pause, before = min(pause * 1.5, 0.5), status.phase
+        pause, before = next_pause(pause, time.monotonic() - since), status.phase
         status = target.observe(attempt.ref)
         since = since if status.phase is before else time.monotonic()
     said: dict[str, Json] = {"reason": status.reason, "detail": status.detail, "avoid": status.avoid}
@@ -138,6 +138,14 @@ def wait(story: Story, attempt: Attempt) -> TrainedJob:
     if status.phase is JobPhase.SUCCEEDED:
         return TrainedJob(attempt, status)
     raise _failure(attempt, status)
+
+
+def next_pause(pause: float, waited: float) -> float:
+    """How long to wait before a job is read again: half a second, of a long job one percent of its age, five at most.
+
+    A target with many long jobs is asked rarely, and the end of none is seen late by more than it took already.
+    """
+    return min(pause * 1.5, max(0.5, min(waited / 100, 5.0)))
 
 
 def _overdue(status: JobStatus, waited: float, limit: float) -> JobStatus | None:

@@ -105,6 +105,17 @@ class TestWait:
         assert (status.phase, status.reason) == (JobPhase.FAILED, "Timeout")
         assert training._overdue(_running(), waited=80.0, limit=60.0) is None
 
+    def test_a_long_job_is_read_less_often(self) -> None:
+        def asked(seconds: float) -> int:
+            now, pause, count = 0.0, 0.02, 0
+            while now < seconds:
+                now, count = now + pause, count + 1
+                pause = training.next_pause(pause, now)
+            return count
+
+        assert 10 < asked(2.0) < 20
+        assert asked(3600.0) < 1000
+
     def test_a_silent_target_is_transient_and_its_job_is_kept(self, world: World) -> None:
         story = world.story()
         attempt = submitted(story)
