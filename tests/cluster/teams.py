@@ -50,11 +50,9 @@ class Team:
         return self.inventory(home, kubeconfig=str(config))
 
 
-@contextmanager
-def a_team(cluster: Cluster) -> Iterator[Team]:
-    """Make one, with the restricted Pod Security Standard, and take it away afterwards."""
+def make_namespace(cluster: Cluster, name: str) -> None:
+    """With the restricted Pod Security Standard, and the keys of the site's object store as pods have them."""
     store = object_store(cluster)
-    name = unique("team")
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     keys = {
         "AWS_ACCESS_KEY_ID": store["access_key"],
@@ -66,6 +64,14 @@ def a_team(cluster: Cluster) -> Iterator[Team]:
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
         {**named("Secret", "store", name), "data": secret},
     )
+
+
+@contextmanager
+def a_team(cluster: Cluster) -> Iterator[Team]:
+    """Make one, and take it away afterwards."""
+    store = object_store(cluster)
+    name = unique("team")
+    make_namespace(cluster, name)
     shared = {
         "endpoint_url": store["endpoint"],
         "client_kwargs": {"region_name": store["region"]},

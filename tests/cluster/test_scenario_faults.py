@@ -15,7 +15,7 @@ from tests.cluster.lab import faults
 from tests.cluster.lab.settings import Site
 from tests.cluster.load import under_load
 from tests.cluster.scenario_sites import RUN_SECONDS, Sites, pods
-from tests.cluster.teams import Team
+from tests.cluster.teams import Team, make_namespace
 from tests.e2e.tiny_story import BODY, Going, TinyStory, make_tiny, predict
 
 pytestmark = pytest.mark.timeout(900, func_only=True)
@@ -171,15 +171,18 @@ def test_a_job_that_takes_more_memory_than_its_limit_is_told_so(steady: Story) -
 
 
 def test_a_namespace_that_is_deleted_under_a_job_sends_it_to_the_cloud(steady: Story, two_sites: Sites) -> None:
-    """The last test: this namespace does not come back."""
     rack = two_sites.rack
     number = steady.new_month()
-    with steady.training(rack, 20) as run:
-        rack.cluster.kubectl("delete", "namespace", rack.namespace, "--wait=false")
-        assert good(run)["outcome"] == "Promoted"
-    steady.serves(number)
-    assert steady.trained_on() == CLOUD
-    assert steady.good(command="reconcile")
+    try:
+        with steady.training(rack, 20) as run:
+            rack.cluster.kubectl("delete", "namespace", rack.namespace, "--wait=false")
+            assert good(run)["outcome"] == "Promoted"
+        steady.serves(number)
+        assert steady.trained_on() == CLOUD
+        assert steady.good(command="reconcile")
+    finally:
+        rack.cluster.kubectl("wait", "--for=delete", f"namespace/{rack.namespace}", "--timeout=120s")
+        make_namespace(rack.cluster, rack.namespace)
 
 
 @contextmanager
