@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from landbridge.domain.ledger import Kind
 from tests.cluster.scenario_sites import Sites, pods
 from tests.e2e.lives import PATTERNS, Flights, Tiny, lives
 from tests.e2e.tiny_story import make_tiny
@@ -23,7 +24,7 @@ def test_a_pattern_lives_its_whole_life(
 
 def test_a_public_api_server_is_refused_before_a_byte_moves(two_sites: Sites, tmp_path: Path) -> None:
     playground = two_sites.playground(tmp_path / "scenarios", "private_aks", "vault")
-    make_tiny(playground)
+    story = make_tiny(playground)
     config = two_sites.vnet.cluster.kubeconfig
     server = str(yaml.safe_load(config.read_text())["clusters"][0]["cluster"]["server"])
     public = tmp_path / "public.kubeconfig"
@@ -32,8 +33,10 @@ def test_a_public_api_server_is_refused_before_a_byte_moves(two_sites: Sites, tm
     text = playground.inventory.read_text().replace("${home}", str(two_sites.home))
     inventory.write_text(text.replace(str(config), str(public)))
 
+    before = pods(two_sites.vnet)
     said = playground.landbridge("run", str(playground.scenario), "-i", str(inventory), "-o", "json")
 
     assert said.code == 3, said.err
     assert "API server of cloud-aks-train: 203.0.113.7 has public addresses" in said.err
-    assert not pods(two_sites.vnet)
+    assert pods(two_sites.vnet) == before
+    assert not story.entries(Kind.MOVEMENT)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from landbridge import drivers
+from landbridge.domain.errors import RefusedError
 from landbridge.domain.inventory import Inventory, Role, Site, Target
 from landbridge.domain.job import CommandJob, JobEnvironment, JobInput, JobOutput, JobResources
 from landbridge.domain.requests import ResolvedEnvironment, TrainingJob
@@ -91,6 +92,11 @@ def test_code_and_data_arrive_and_the_model_comes_back(place: Place, tmp_path: P
     assert log == ["data 1,2 + 3", "read-only", "$(HOME) $$", "home is mine"]
     assert Path(status.outputs["model"].removeprefix("file://"), "deep/MLmodel").read_text() == "model of 1,2"
     assert Path(status.outputs["report"].removeprefix("file://")).read_text() == "good"
+
+
+def test_a_namespace_that_is_not_there_is_a_refusal_of_the_target(place: Place) -> None:
+    with pytest.raises(RefusedError, match="namespaces .*absent.* not found"):
+        place.target(namespace="absent").submit(job("true"))
 
 
 CODE = """

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from landbridge.domain.capacity import Capacity
-from landbridge.domain.errors import InputError, LandbridgeError, NotFoundError
+from landbridge.domain.errors import InputError, LandbridgeError, NotFoundError, RefusedError
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.job import CommandJob
 from landbridge.domain.names import is_legal_label
@@ -39,6 +39,7 @@ from landbridge.drivers.kubernetes.training_state import (
 )
 from landbridge.drivers.kubernetes.training_submit import Site, output_key, submit
 
+NO_NAMESPACE = ": namespaces "  # ... "x" not found, in the API server's words
 CANCEL_SECONDS = 15.0  # the job's own grace is 5 s, then its log is sent
 CANCEL_POLL_SECONDS = 0.2
 
@@ -60,8 +61,14 @@ class KubernetesTraining:
         return findings(job, self._target, self._options)
 
     def submit(self, job: TrainingJob) -> JobRef:
+        """As the port says. Raises RefusedError when the namespace is not there: the target's fault, not the job's."""
         _check_name(job.name)
-        submit(job, Site(self._target, self._inventory, self._options, self._cluster(), self._store()))
+        try:
+            submit(job, Site(self._target, self._inventory, self._options, self._cluster(), self._store()))
+        except NotFoundError as error:
+            if NO_NAMESPACE not in error.message:
+                raise
+            raise RefusedError(error.message, error.hint) from error
         return JobRef(self._target.name, job.name)
 
     def observe(self, ref: JobRef) -> JobStatus:
