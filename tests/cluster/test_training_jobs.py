@@ -95,7 +95,7 @@ def test_code_and_data_arrive_and_the_model_comes_back(place: Place, tmp_path: P
 
 
 def test_a_namespace_that_is_not_there_is_a_refusal_of_the_target(place: Place) -> None:
-    with pytest.raises(RefusedError, match="namespaces .*absent.* not found"):
+    with pytest.raises(RefusedError, match=r"namespaces .*absent.* not found"):
         place.target(namespace="absent").submit(job("true"))
 
 
