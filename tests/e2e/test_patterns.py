@@ -7,8 +7,9 @@ from tests.e2e.lives import PATTERNS, Flights, Tiny, lives
 
 SLOW = [pytest.mark.slow]
 
-# One that copies the model to another site and one that trains and serves on both; `make test-slow` has all of both jobs.
-QUICK = [("hybrid_train_deploy", Tiny), ("onprem_train_cloud_deploy", Tiny)]
+QUICK = [
+    ("hybrid_train_deploy", Tiny)
+]  # both sites, and the model crosses; `make test-slow` has all patterns with both jobs
 LIVES = [
     pytest.param((pattern, store), job, id=f"{pattern}-{job.__name__}", marks=[] if (pattern, job) in QUICK else SLOW)
     for pattern, store in PATTERNS

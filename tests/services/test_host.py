@@ -160,6 +160,7 @@ class TestControl:
 
 
 class TestServices:
+    @pytest.mark.slow
     def test_a_service_that_dies_comes_back_at_the_same_url(self, host: RunningHost) -> None:
         before = host.record["registries"]["cloud"]["url"]
         victim = next(entry["pid"] for entry in host.record["processes"] if entry["name"] == "registry cloud")
