@@ -32,8 +32,11 @@ demo-down:  ## end what the demos started, and delete what they left
 test: setup check  ## lint, types, architecture, and all tests but those below
 	$(RUN) -m pytest -n 2
 
-test-slow: setup  ## real training in all patterns; runs, jobs and hosts killed at exact moments
+test-slow: setup  ## all patterns, with real training; services killed
 	$(RUN) -m pytest -m slow -n 2
+
+test-chaos: setup  ## runs, jobs and hosts killed at exact moments
+	$(RUN) -m pytest -m chaos -n 2
 
 test-cluster: setup  ## tests on two real Kubernetes clusters, as root; the first run builds them for a quarter of an hour
 	$(RUN) -m pytest tests/cluster -m cluster -n 0
@@ -65,4 +68,4 @@ bench: setup  ## what we claim, measured here
 clean:  ## the environment and what demos left
 	rm -rf .venv .uv .demo
 
-.PHONY: help setup demo demo-all demo-down generate test test-slow test-cluster lab-up lab-down check bench clean
+.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-cluster lab-up lab-down check bench clean
