@@ -1,14 +1,12 @@
 """From the order to the running pod: landbridge's driver against kubectl, in turn, on the lab's cluster `onprem`.
 
-Prints one JSON line: medians in s of both, their ratio, and how many requests the API server had from the driver per job,
-from the submit to its end. The lab must be up (`make lab-up`). Run: python -m benchmarks.cluster_start [pairs]
+Prints one JSON line: medians in s of both, and their ratio. The lab must be up (`make lab-up`). Run: python -m benchmarks.cluster_start [pairs]
 """
 
 import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +16,6 @@ from landbridge.domain.inventory import Inventory, Role, Site, Target
 from landbridge.domain.job import CommandJob, JobEnvironment, JobOutput
 from landbridge.domain.requests import ResolvedEnvironment, TrainingJob
 from landbridge.domain.values import JobPhase, Resources, SiteKind
-from landbridge.drivers.kubernetes.cluster import Cluster as Connection
 from tests.cluster.clusters import Cluster, named, python_pod, unique
 from tests.cluster.lab.images import TRAIN
 from tests.cluster.lab.settings import sites
@@ -33,14 +30,13 @@ def main(pairs: int) -> None:
     site = next(one for one in sites() if one.name == "onprem")
     with a_team(Cluster(site.name, site.kubeconfig, site)) as team, TemporaryDirectory() as home:
         target = training_target(team, Path(home))
-        requests = counted()
         ours, theirs = [], []
         for _ in range(pairs):
             theirs.append(with_kubectl(team))
             ours.append(with_landbridge(target))
         medians = statistics.median(ours), statistics.median(theirs)
         found = {"landbridge_s": medians[0], "kubectl_s": medians[1], "ratio": medians[0] / medians[1]}
-        print(json.dumps({name: round(value, 2) for name, value in found.items()} | {"requests": requests() / pairs}))
+        print(json.dumps({name: round(value, 2) for name, value in found.items()}))
 
 
 def training_target(team: Team, home: Path) -> Any:
@@ -48,18 +44,6 @@ def training_target(team: Team, home: Path) -> Any:
     target = Target("rack", "onprem", "kubernetes", frozenset({Role.TRAIN}), "rack", options)
     place = Site("onprem", SiteKind.ONPREM, f"{home}/models", f"{home}/cache", 0)
     return drivers.training_target(target, Inventory("bench", f"{home}/i.yaml", str(home), {"onprem": place}, {}, {}))
-
-
-def counted() -> Callable[[], int]:
-    """Count the driver's requests from now on."""
-    count, call = [0], Connection._call
-
-    def counting(self: Connection, *arguments: Any, **more: Any) -> Any:
-        count[0] += 1
-        return call(self, *arguments, **more)
-
-    Connection._call = counting  # type: ignore[method-assign]
-    return lambda: count[0]
 
 
 def with_landbridge(target: Any) -> float:
