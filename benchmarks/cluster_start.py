@@ -1,6 +1,7 @@
 """From the order to the running pod: landbridge's driver against kubectl, in turn, on the lab's cluster `onprem`.
 
-Prints one JSON line: medians in s of both, and their ratio. The lab must be up (`make lab-up`). Run: python -m benchmarks.cluster_start [pairs]
+Prints one JSON line: medians in s of both, and their ratio.
+The lab must be up (`make lab-up`). Run: python -m benchmarks.cluster_start [pairs]
 """
 
 import json
