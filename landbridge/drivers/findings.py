@@ -7,6 +7,50 @@ from landbridge.domain.job import CommandJob
 from landbridge.domain.names import is_legal_deployment, is_legal_endpoint
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.requests import ColourSpec
+from landbridge.domain.scenario import ServingSettings
+
+_DEFAULTS = ServingSettings()
+
+
+def refused(field: str, detail: str, hint: str) -> Finding:
+    return Finding(field, FindingKind.REFUSED, detail, hint)
+
+
+def no_such_type(field: str, wanted: str, target: str, known: Iterable[str]) -> Finding:
+    """Refuse an instance type; `known` are those that are told instead."""
+    detail = f"{wanted} is not an instance type of {target} (it has {', '.join(known) or 'none'})."
+    return refused(field, detail, f"Declare it under targets.{target}.instance_types, or name one of these.")
+
+
+def of_elsewhere(job: CommandJob) -> Iterator[Finding]:
+    """What only another service has: code that is not here, a region to choose, settings of its own."""
+    if "://" in job.code or job.code.startswith(("azureml:", "git@", "git+")):
+        yield refused("code", f"{job.code} is not on this machine.", "Check the code out and name its folder.")
+    if job.resources.locations:
+        detail = f"{', '.join(job.resources.locations)}: the region is that of the target that placement chose."
+        yield Finding("resources.locations", FindingKind.SUBSTITUTED, detail)
+    for key in job.resources.properties:
+        hint = "Remove it, or choose a target of the service that it is for."
+        yield refused(f"resources.properties.{key}", "It is a setting of a service that is not here.", hint)
+
+
+def of_score_script(colour: ColourSpec, until: str, where: str) -> Iterator[Finding]:
+    """Request settings of a score.py: the inference server has workers where an MLflow model has places.
+
+    Args:
+        until: what ends the wait for a free worker.
+        where: where the workers are; "" = on this machine.
+    """
+    settings = colour.settings
+    if colour.scoring is None:
+        return
+    if settings.max_queue_wait_ms != _DEFAULTS.max_queue_wait_ms:
+        detail = f"With a score.py a request waits for a free worker until {until}."
+        yield Finding("request_settings.max_queue_wait_ms", FindingKind.SUBSTITUTED, detail)
+    if settings.max_concurrent_requests_per_instance > 1 and not settings.environment_variables.get("WORKER_COUNT"):
+        workers = settings.max_concurrent_requests_per_instance
+        detail = f"{workers} workers of the inference server{where}, each with one request."
+        yield Finding("request_settings.max_concurrent_requests_per_instance", FindingKind.SUBSTITUTED, detail)
 
 
 def of_no_target(job: CommandJob) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from landbridge.domain.inventory import Target
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.requests import ColourSpec
 from landbridge.domain.scenario import Probe, ServingSettings
+from landbridge.drivers.findings import no_such_type, of_score_script
 from landbridge.drivers.kubernetes.options import KubernetesOptions
 from landbridge.drivers.kubernetes.pod_template import DEFAULT_TYPE
 
@@ -20,7 +21,7 @@ def findings(colour: ColourSpec, target: Target, options: KubernetesOptions) -> 
         *_environment(colour, target, options),
         *_instance_type(settings, target),
         *_scale(settings),
-        *_requests(colour),
+        *of_score_script(colour, "the router's timeout is over", " per pod"),
         *_probes(settings),
     )
 
@@ -46,12 +47,7 @@ def _environment(colour: ColourSpec, target: Target, options: KubernetesOptions)
 def _instance_type(settings: ServingSettings, target: Target) -> Iterator[Finding]:
     known = {kind.name for kind in target.instance_types} | {DEFAULT_TYPE}
     if settings.instance_type and settings.instance_type not in known:
-        yield Finding(
-            "instance_type",
-            FindingKind.REFUSED,
-            f"{settings.instance_type} is not an instance type of {target.name} (it has {', '.join(sorted(known))}).",
-            f"Declare it under targets.{target.name}.instance_types, or name one of these.",
-        )
+        yield no_such_type("instance_type", settings.instance_type, target.name, sorted(known))
 
 
 def _scale(settings: ServingSettings) -> Iterator[Finding]:
@@ -66,19 +62,6 @@ def _scale(settings: ServingSettings) -> Iterator[Finding]:
     if settings.polling_interval != _DEFAULTS.polling_interval:
         detail = "The cluster's own interval stands in for it (15 s, unless its operators changed it)."
         yield Finding("scale_settings.polling_interval", FindingKind.SUBSTITUTED, detail)
-
-
-def _requests(colour: ColourSpec) -> Iterator[Finding]:
-    settings = colour.settings
-    if colour.scoring is None:
-        return
-    if settings.max_queue_wait_ms != _DEFAULTS.max_queue_wait_ms:
-        detail = "With a score.py a request waits for a free worker until the router's timeout is over."
-        yield Finding("request_settings.max_queue_wait_ms", FindingKind.SUBSTITUTED, detail)
-    if settings.max_concurrent_requests_per_instance > 1 and not settings.environment_variables.get("WORKER_COUNT"):
-        workers = settings.max_concurrent_requests_per_instance
-        detail = f"{workers} workers of the inference server per pod, each with one request."
-        yield Finding("request_settings.max_concurrent_requests_per_instance", FindingKind.SUBSTITUTED, detail)
 
 
 def _probes(settings: ServingSettings) -> Iterator[Finding]:

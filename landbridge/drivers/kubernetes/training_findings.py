@@ -10,7 +10,7 @@ from landbridge.domain.inventory import Target
 from landbridge.domain.job import CommandJob, JobInput, JobOutput
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.values import Json
-from landbridge.drivers.findings import of_no_target
+from landbridge.drivers.findings import no_such_type, of_elsewhere, of_no_target, refused
 from landbridge.drivers.kubernetes.distribution import distribution_findings
 from landbridge.drivers.kubernetes.options import KubernetesOptions
 from landbridge.drivers.kubernetes.pod_template import DEFAULT_TYPE
@@ -36,7 +36,7 @@ def findings(job: CommandJob, target: Target, options: KubernetesOptions) -> tup
     """One finding per field of `job` that is set and not honoured as written."""
     return (
         *_store(options, target),
-        *_code(job),
+        *of_elsewhere(job),
         *distribution_findings(job),
         *_resources(job, target),
         *_around(job, options),
@@ -45,50 +45,31 @@ def findings(job: CommandJob, target: Target, options: KubernetesOptions) -> tup
     )
 
 
-def _refused(field: str, detail: str, hint: str) -> Finding:
-    return Finding(field, FindingKind.REFUSED, detail, hint)
-
-
 def _store(options: KubernetesOptions, target: Target) -> Iterator[Finding]:
     if not options.artifacts:
         detail = "The target has no artifact store, by which code and data reach its pods and models come back."
-        yield _refused("target", detail, f"Add `artifacts: s3://bucket/prefix` under targets.{target.name}.options.")
-
-
-def _code(job: CommandJob) -> Iterator[Finding]:
-    if "://" in job.code or job.code.startswith(("azureml:", "git@", "git+")):
-        yield _refused("code", f"{job.code} is not on this machine.", "Check the code out and name its folder.")
+        yield refused("target", detail, f"Add `artifacts: s3://bucket/prefix` under targets.{target.name}.options.")
 
 
 def _resources(job: CommandJob, target: Target) -> Iterator[Finding]:
     asked = job.resources
     known = [kind.name for kind in target.instance_types]
     if asked.instance_type and asked.instance_type not in {*known, DEFAULT_TYPE}:
-        detail = (
-            f"{asked.instance_type} is not an instance type of {target.name} (it has {', '.join(known) or 'none'})."
-        )
-        hint = f"Declare it under targets.{target.name}.instance_types, or name one of these."
-        yield _refused("resources.instance_type", detail, hint)
+        yield no_such_type("resources.instance_type", asked.instance_type, target.name, known)
     if (asked.max_instance_count or 1) > asked.instance_count:
         detail = f"The job stays at {asked.instance_count} instances: a Job of Kubernetes does not grow."
         yield Finding("resources.max_instance_count", FindingKind.NOTE, detail)
     if asked.docker_args:
         detail = f"{' '.join(asked.docker_args)}: pods are not started by Docker."
-        yield _refused("resources.docker_args", detail, "Remove docker_args; `overrides` of the target patch its pods.")
+        yield refused("resources.docker_args", detail, "Remove docker_args; `overrides` of the target patch its pods.")
     if asked.shm_size and not _SHM.fullmatch(asked.shm_size):
-        yield _refused("resources.shm_size", f"{asked.shm_size} is no size.", "Write it as 512m or 2g.")
-    if asked.locations:
-        detail = f"{', '.join(asked.locations)}: the region is that of the target that placement chose."
-        yield Finding("resources.locations", FindingKind.SUBSTITUTED, detail)
-    for key in asked.properties:
-        hint = "Remove it, or choose a target of the service that it is for."
-        yield _refused(f"resources.properties.{key}", "It is a setting of a service that is not here.", hint)
+        yield refused("resources.shm_size", f"{asked.shm_size} is no size.", "Write it as 512m or 2g.")
 
 
 def _around(job: CommandJob, options: KubernetesOptions) -> Iterator[Finding]:
     for name in job.services:
         detail = "A pod of a training job opens no interactive service."
-        yield _refused(f"services.{name}", detail, "Remove it, or use `kubectl port-forward` and `exec` while it runs.")
+        yield refused(f"services.{name}", detail, "Remove it, or use `kubectl port-forward` and `exec` while it runs.")
     if job.identity:
         account = options.service_account or "the namespace's default"
         detail = (
@@ -109,7 +90,7 @@ def _input(item: JobInput) -> Iterator[Finding]:
     where = f"inputs.{item.name}"
     if item.is_data and item.mode not in INPUT_MODES:
         detail = f"{item.mode}: an input is a folder in the pod, and what is written to it goes nowhere."
-        yield _refused(f"{where}.mode", detail, "Use ro_mount or download; write to an output.")
+        yield refused(f"{where}.mode", detail, "Use ro_mount or download; write to an output.")
     elif item.mode == "ro_mount":
         detail = "ro_mount: copied into the pod before it starts, and mounted read-only; not read lazily."
         yield Finding(f"{where}.mode", FindingKind.SUBSTITUTED, detail)
@@ -122,7 +103,7 @@ def _input(item: JobInput) -> Iterator[Finding]:
 def _outputs(job: CommandJob) -> Iterator[Finding]:
     if len(job.outputs) > MOST_OUTPUTS:
         detail = f"{len(job.outputs)} outputs; at most {MOST_OUTPUTS} can be told apart by digest at the end of a pod."
-        yield _refused("outputs", detail, "Write several things into one folder.")
+        yield refused("outputs", detail, "Write several things into one folder.")
     for output in job.outputs.values():
         yield from _output(output)
 
@@ -130,14 +111,14 @@ def _outputs(job: CommandJob) -> Iterator[Finding]:
 def _output(output: JobOutput) -> Iterator[Finding]:
     where = f"outputs.{output.name}"
     if output.mode not in OUTPUT_MODES:
-        yield _refused(f"{where}.mode", f"{output.mode} is not possible here.", "Use rw_mount or upload.")
+        yield refused(f"{where}.mode", f"{output.mode} is not possible here.", "Use rw_mount or upload.")
     if output.path:
         detail = f"{output.path}: an output goes to the site's artifact store."
-        yield _refused(f"{where}.path", detail, "Remove it, and take the output from the job.")
+        yield refused(f"{where}.path", detail, "Remove it, and take the output from the job.")
     yield from _further(where, output.options)
 
 
 def _further(where: str, options: Mapping[str, Json]) -> Iterator[Finding]:
     for key in options:
         if key not in CHECKED_BY_THE_LOADER:
-            yield _refused(f"{where}.{key}", "A pod cannot honour it.", f"Remove {key}.")
+            yield refused(f"{where}.{key}", "A pod cannot honour it.", f"Remove {key}.")

@@ -6,6 +6,7 @@ from landbridge.domain.inventory import Target
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.requests import ColourSpec
 from landbridge.domain.scenario import Probe, ServingSettings
+from landbridge.drivers.findings import no_such_type, of_score_script
 
 _DEFAULTS = ServingSettings()
 _SCALED = ("target_utilization_percentage", "polling_interval", "max_instances")
@@ -18,7 +19,7 @@ def findings(colour: ColourSpec, target: Target) -> tuple[Finding, ...]:
         *_environment(colour),
         *_instances(settings, target),
         *_scale(settings),
-        *_requests(colour),
+        *of_score_script(colour, "request_timeout_ms is over as well", ""),
         *_readiness(settings.readiness_probe),
     )
 
@@ -41,12 +42,7 @@ def _instances(settings: ServingSettings, target: Target) -> Iterator[Finding]:
     known = {kind.name: kind for kind in target.instance_types}
     wanted = settings.instance_type
     if wanted and wanted not in known:
-        yield Finding(
-            "instance_type",
-            FindingKind.REFUSED,
-            f"{wanted} is not an instance type of {target.name} (it has {', '.join(known) or 'none'}).",
-            f"Declare it under targets.{target.name}.instance_types, or name one of these.",
-        )
+        yield no_such_type("instance_type", wanted, target.name, known)
     elif wanted:
         detail = f"{wanted}: its limits are not enforced; the processes share this machine."
         yield Finding("instance_type", FindingKind.NOTE, detail)
@@ -64,20 +60,6 @@ def _scale(settings: ServingSettings) -> Iterator[Finding]:
         if getattr(settings, key) != getattr(_DEFAULTS, key):
             detail = "It has no effect, because the number of processes does not follow the load."
             yield Finding(f"scale_settings.{key}", FindingKind.NOTE, detail)
-
-
-def _requests(colour: ColourSpec) -> Iterator[Finding]:
-    settings = colour.settings
-    if colour.scoring is None:
-        return
-    if settings.max_queue_wait_ms != _DEFAULTS.max_queue_wait_ms:
-        detail = "With a score.py a request waits for a free worker until request_timeout_ms is over as well."
-        yield Finding("request_settings.max_queue_wait_ms", FindingKind.SUBSTITUTED, detail)
-    if settings.max_concurrent_requests_per_instance > 1 and not settings.environment_variables.get("WORKER_COUNT"):
-        detail = (
-            f"{settings.max_concurrent_requests_per_instance} workers of the inference server, each with one request."
-        )
-        yield Finding("request_settings.max_concurrent_requests_per_instance", FindingKind.SUBSTITUTED, detail)
 
 
 def _readiness(probe: Probe) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from landbridge.domain.inventory import Target
 from landbridge.domain.job import CommandJob, JobInput, JobOutput
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.values import Json
-from landbridge.drivers.findings import of_no_target
+from landbridge.drivers.findings import no_such_type, of_elsewhere, of_no_target, refused
 
 HONOURED_INPUT_MODES = frozenset({"", "ro_mount", "download", "direct"})
 HONOURED_OUTPUT_MODES = frozenset({"", "rw_mount", "upload", "direct"})
@@ -20,7 +20,7 @@ CHECKED_BY_THE_LOADER = frozenset({"default", "min", "max", "enum", "description
 def findings(job: CommandJob, target: Target) -> tuple[Finding, ...]:
     """One finding per field of `job` that is set and not honoured as written."""
     return (
-        *_code(job),
+        *of_elsewhere(job),
         *_several_processes(job),
         *_container(job),
         *_resources(job, target),
@@ -30,28 +30,17 @@ def findings(job: CommandJob, target: Target) -> tuple[Finding, ...]:
     )
 
 
-def _refused(field: str, detail: str, hint: str) -> Finding:
-    return Finding(field, FindingKind.REFUSED, detail, hint)
-
-
-def _code(job: CommandJob) -> Iterator[Finding]:
-    if "://" in job.code or job.code.startswith(("azureml:", "git@", "git+")):
-        yield _refused("code", f"{job.code} is not on this machine.", "Check the code out and name its folder.")
-
-
 def _several_processes(job: CommandJob) -> Iterator[Finding]:
     hint = "Choose a target with more nodes, or train in one process."
     if job.resources.instance_count > 1:
-        yield _refused(
-            "resources.instance_count", f"{job.resources.instance_count} nodes; a local target is one.", hint
-        )
+        yield refused("resources.instance_count", f"{job.resources.instance_count} nodes; a local target is one.", hint)
     if (job.resources.max_instance_count or 1) > 1:
         detail = "The job may grow to more nodes; here it stays on one."
         yield Finding("resources.max_instance_count", FindingKind.NOTE, detail)
     if job.distribution:
         kind = str(job.distribution.get("type", "?"))
         if kind.lower() == "ray" or any(_more_than_one(job.distribution.get(key)) for key in PROCESS_COUNTS):
-            yield _refused("distribution", f"{kind} wants more than one process; a local job is one.", hint)
+            yield refused("distribution", f"{kind} wants more than one process; a local job is one.", hint)
         else:
             detail = f"{kind} with one process: the command is started once, without a launcher."
             yield Finding("distribution", FindingKind.SUBSTITUTED, detail)
@@ -64,7 +53,7 @@ def _more_than_one(count: Json) -> bool:
 def _container(job: CommandJob) -> Iterator[Finding]:
     if job.resources.docker_args:
         detail = f"{' '.join(job.resources.docker_args)}: a local job runs in no container."
-        yield _refused("resources.docker_args", detail, "Remove docker_args, or choose a target that runs containers.")
+        yield refused("resources.docker_args", detail, "Remove docker_args, or choose a target that runs containers.")
     if job.resources.shm_size:
         detail = f"{job.resources.shm_size}: a local job shares the machine's memory, which no container limits."
         yield Finding("resources.shm_size", FindingKind.NOTE, detail)
@@ -74,23 +63,13 @@ def _resources(job: CommandJob, target: Target) -> Iterator[Finding]:
     wanted = job.resources.instance_type
     known = [kind.name for kind in target.instance_types]
     if wanted and wanted not in known:
-        yield _refused(
-            "resources.instance_type",
-            f"{wanted} is not an instance type of {target.name} (it has {', '.join(known) or 'none'}).",
-            f"Declare it under targets.{target.name}.instance_types, or name one of these.",
-        )
-    if job.resources.locations:
-        detail = f"{', '.join(job.resources.locations)}: the region is that of the target that placement chose."
-        yield Finding("resources.locations", FindingKind.SUBSTITUTED, detail)
-    for key in job.resources.properties:
-        hint = "Remove it, or choose a target of the service that it is for."
-        yield _refused(f"resources.properties.{key}", "It is a setting of a service that is not here.", hint)
+        yield no_such_type("resources.instance_type", wanted, target.name, known)
 
 
 def _around(job: CommandJob) -> Iterator[Finding]:
     for name in job.services:
         detail = "A local job opens no interactive service."
-        yield _refused(f"services.{name}", detail, "Remove it, or choose a target that has it.")
+        yield refused(f"services.{name}", detail, "Remove it, or choose a target that has it.")
     if job.identity:
         detail = f"{job.identity.get('type', 'identity')}: the job runs as the operating system's user of landbridge."
         yield Finding("identity", FindingKind.SUBSTITUTED, detail)
@@ -104,21 +83,21 @@ def _input(item: JobInput) -> Iterator[Finding]:
     where = f"inputs.{item.name}"
     if item.is_data and item.mode not in HONOURED_INPUT_MODES:
         detail = f"{item.mode}: an input is given as a path and may only be read."
-        yield _refused(f"{where}.mode", detail, "Use ro_mount or download; write to an output.")
+        yield refused(f"{where}.mode", detail, "Use ro_mount or download; write to an output.")
     yield from _further(where, item.options)
 
 
 def _output(output: JobOutput) -> Iterator[Finding]:
     where = f"outputs.{output.name}"
     if output.mode not in HONOURED_OUTPUT_MODES:
-        yield _refused(f"{where}.mode", f"{output.mode} is not possible here.", "Use rw_mount or upload.")
+        yield refused(f"{where}.mode", f"{output.mode} is not possible here.", "Use rw_mount or upload.")
     if output.path:
         detail = f"{output.path}: an output stays in the job's own directory."
-        yield _refused(f"{where}.path", detail, "Remove it, and take the output from the job's directory.")
+        yield refused(f"{where}.path", detail, "Remove it, and take the output from the job's directory.")
     yield from _further(where, output.options)
 
 
 def _further(where: str, options: object) -> Iterator[Finding]:
     for key in options if isinstance(options, dict) else ():
         if key not in CHECKED_BY_THE_LOADER:
-            yield _refused(f"{where}.{key}", "A local job cannot honour it.", f"Remove {key}.")
+            yield refused(f"{where}.{key}", "A local job cannot honour it.", f"Remove {key}.")
