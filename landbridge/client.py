@@ -24,9 +24,8 @@ JsonObject = dict[str, Json]
 
 POLL_SECONDS = 0.05  # a follower sees an event this late at most
 SILENCE_SECONDS = 2.0  # after so long without an event, ask whether the run still lives
-ANSWER_SECONDS = (
-    90.0  # Prefect waits up to 60 s for a SQLite file that somebody locks; queries read registries and targets
-)
+# Prefect waits up to 60 s for a SQLite file that somebody locks; queries read registries and targets.
+ANSWER_SECONDS = 90.0
 FINISHED = "finished"
 
 
