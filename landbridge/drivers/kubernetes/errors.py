@@ -19,6 +19,7 @@ from landbridge.domain.errors import (
     TransientError,
 )
 
+NO_NAMESPACE = "namespaces "  # … "x" not found: how the API server begins
 AGAIN = "Wait and try again; ask who runs the cluster if it stays so."
 Make = Callable[[str, str], LandbridgeError]
 
@@ -80,12 +81,17 @@ def to_error(answer: Answer, doing: str) -> LandbridgeError:
     return make(f"{said}: {words.rstrip('.')}{causes}.", hint)
 
 
+def lacks_namespace(error: LandbridgeError) -> bool:
+    """Whether it is the namespace itself that is not there."""
+    return isinstance(error, NotFoundError) and f": {NO_NAMESPACE}" in error.message
+
+
 def _kind(answer: Answer) -> tuple[Make, str]:
     if answer.status == 403:
         for words, make, hint in FORBIDDEN:
             if words in answer.message:
                 return make, hint
-    if answer.status == 404 and answer.message.startswith("namespaces "):
+    if answer.status == 404 and answer.message.startswith(NO_NAMESPACE):
         return NotFoundError, "Create the namespace (`landbridge ops namespaces`), or correct `namespace:`."
     if answer.status in BY_STATUS:
         return BY_STATUS[answer.status]

@@ -20,6 +20,7 @@ from landbridge.domain.values import Avoid, JobPhase, JobRef, JobStatus, Resourc
 from landbridge.drivers.kubernetes.artifacts import ArtifactStore, artifact_store
 from landbridge.drivers.kubernetes.capacity import measure, total_of
 from landbridge.drivers.kubernetes.cluster import EVENTS, JOBS, NODES, PODS, Cluster, Object, connect
+from landbridge.drivers.kubernetes.errors import lacks_namespace
 from landbridge.drivers.kubernetes.job_manifest import JOB_LABEL, KEY_ENDED, KEY_OUTPUTS, kube_name
 from landbridge.drivers.kubernetes.options import read_options
 from landbridge.drivers.kubernetes.pod_template import MANAGED_BY, OURS, TARGET
@@ -39,7 +40,6 @@ from landbridge.drivers.kubernetes.training_state import (
 )
 from landbridge.drivers.kubernetes.training_submit import Site, output_key, submit
 
-NO_NAMESPACE = ": namespaces "  # ... "x" not found, in the API server's words
 CANCEL_SECONDS = 15.0  # the job's own grace is 5 s, then its log is sent
 CANCEL_POLL_SECONDS = 0.2
 
@@ -66,7 +66,7 @@ class KubernetesTraining:
         try:
             submit(job, Site(self._target, self._inventory, self._options, self._cluster(), self._store()))
         except NotFoundError as error:
-            if NO_NAMESPACE not in error.message:
+            if not lacks_namespace(error):
                 raise
             raise RefusedError(error.message, error.hint) from error
         return JobRef(self._target.name, job.name)
