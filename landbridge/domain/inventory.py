@@ -88,11 +88,20 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class RegistrySpec:
-    """A site's model registry: a driver and its options (`uri`, or `port` of the one `landbridge up` starts)."""
+    """A site's model registry: a driver and its options (`uri`, or `port` and `address` of the one `landbridge up` starts)."""
 
     site: str
     driver: str
     options: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """Where others than this machine reach it, as far as the inventory tells; "" = nowhere."""
+        uri, address, port = (self.options.get(key) for key in ("uri", "address", "port"))
+        if uri or not address:
+            return str(uri or "")
+        host = f"[{address}]" if ":" in str(address) else str(address)
+        return f"http://{host}:{port}" if isinstance(port, int) and port else f"http://{host}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,8 @@ def require(story: Story) -> tuple[Check, ...]:
 def used_hosts(story: Story, site: Site) -> Mapping[str, str]:
     """Every host that the run would talk to at `site`: the declared endpoints, those of the inventory's URLs, its targets'."""
     inventory = story.inventory
-    registry = site.registry.options.get("uri", "") if site.registry else ""
-    urls = {"registry": str(registry), "models": site.models, "cache": site.cache, "proxy": site.network.proxy}
+    registry = site.registry.url if site.registry else ""
+    urls = {"registry": registry, "models": site.models, "cache": site.cache, "proxy": site.network.proxy}
     urls |= {f"datastore {store.name}": store.url for store in inventory.datastores.values() if store.site == site.name}
     for target in inventory.targets.values():
         if target.site == site.name:

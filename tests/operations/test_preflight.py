@@ -83,6 +83,10 @@ class TestPrivateAks:
         assert "203.0.113.7" in wrong["vnet: endpoint API server of aks"]
         assert "198.51.100.9" in wrong["vnet: endpoint object store of aks"]
 
+    def test_a_registry_of_ours_is_looked_at_where_it_listens(self, world: World) -> None:
+        world.inventory["sites"]["vnet"]["registry"] |= {"port": 5510, "address": "203.0.113.8"}
+        assert "203.0.113.8" in failed(world)["vnet: endpoint registry"]
+
     def test_a_name_that_does_not_resolve_is_refused(self, world: World) -> None:
         network(world, "vnet", endpoints={"storage": "https://storage.invalid/container"})
         assert "did not resolve" in failed(world)["vnet: endpoint storage"]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.drivers.kubernetes.cluster import address_of, connect
 from landbridge.drivers.kubernetes.options import KubernetesOptions, read_options
+from landbridge.drivers.kubernetes.stores import store_urls
 
 PUBLIC_S3 = "https://s3.amazonaws.com"  # where s3fs goes when no endpoint is given
 
@@ -28,7 +29,5 @@ def addresses(target: Target, inventory: Inventory) -> Mapping[str, str]:
 
 
 def _store(options: KubernetesOptions) -> str:
-    given = options.storage.get("endpoint_url")
-    if given:
-        return str(given)
-    return PUBLIC_S3 if options.artifacts.startswith(("s3://", "s3a://")) else options.artifacts
+    otherwise = PUBLIC_S3 if options.artifacts.startswith(("s3://", "s3a://")) else options.artifacts
+    return next(store_urls(options.artifacts, options.storage, ""), otherwise)

@@ -1,22 +1,20 @@
 """Which ways out of a namespace the inventory implies: object store, registry, proxy, the site's endpoints. Pure but for
 the resolver that is passed in, because a NetworkPolicy knows no names."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 from landbridge.domain.inventory import Inventory, Target
-from landbridge.domain.values import Json
 from landbridge.drivers.kubernetes.operating_network import Passage, block
 from landbridge.drivers.kubernetes.operating_options import OperatingOptions, Way
 from landbridge.drivers.kubernetes.options import KubernetesOptions
+from landbridge.drivers.kubernetes.stores import store_urls
 
 Resolve = Callable[[str], tuple[str, ...]]
 
 PORTS = {"http": 80, "https": 443}
-AZURE_ENDPOINTS = ("blob.core.windows.net", "dfs.core.windows.net")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +81,18 @@ def _blocks(host: str, resolve: Resolve) -> tuple[str, ...]:
 
 def _urls(target: Target, options: KubernetesOptions, inventory: Inventory) -> Iterator[tuple[str, str]]:
     site = inventory.sites[target.site]
-    for url in _store_urls(options.artifacts, options.storage, options.storage_endpoint):
+    for url in store_urls(options.artifacts, options.storage, options.storage_endpoint):
         yield "object store", url
     if site.registry:
-        yield "registry", str(site.registry.options.get("uri") or "")
+        yield "registry", site.registry.url
     for url in (options.proxy.get("http", ""), options.proxy.get("https", ""), site.network.proxy):
         yield "proxy", url
     for name, url in site.network.endpoints.items():
         yield f"endpoint {name}", url
     for store in inventory.datastores.values():
         if store.site == target.site:
-            for url in _store_urls(store.url, store.options, ""):
+            for url in store_urls(store.url, store.options, ""):
                 yield f"datastore {store.name}", url
-
-
-def _store_urls(url: str, storage: Mapping[str, Json], for_pods: str) -> Iterator[str]:
-    """How pods reach an fsspec store, as far as its options tell."""
-    more: Any = storage.get("client_kwargs")
-    endpoint = for_pods or storage.get("endpoint_url") or (more.get("endpoint_url") if isinstance(more, dict) else "")
-    if endpoint:
-        yield str(endpoint)
-    elif storage.get("account_name") and url.startswith(("abfs", "az:")):
-        yield from (f"https://{storage['account_name']}.{domain}" for domain in AZURE_ENDPOINTS)
-    elif url.startswith(("http://", "https://")):
-        yield url
 
 
 def _is_loopback(host: str) -> bool:

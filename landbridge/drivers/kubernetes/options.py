@@ -10,6 +10,7 @@ from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.names import is_legal_label
 from landbridge.domain.nearest import nearest
 from landbridge.domain.values import NO_OPTIONS, Json
+from landbridge.drivers.kubernetes.stores import store_urls
 from landbridge.ports import OptionProblem
 
 WEEK_SECONDS = 7 * 24 * 3600
@@ -93,10 +94,9 @@ def _near(target: Target, inventory: Inventory) -> Iterator[str]:
     """Hosts of the site, which its proxy need not and often cannot reach: declared services, registry, object store."""
     site, storage = inventory.sites.get(target.site), target.options.get("storage")
     urls = [*site.network.endpoints.values()] if site else []
-    registry = site.registry.options if site and site.registry else NO_OPTIONS
-    urls += [str(registry.get(key) or "") for key in ("uri", "address")]
+    urls += [site.registry.url] if site and site.registry else []
     urls += [str(target.options.get("storage_endpoint") or "")]
-    urls += [str(storage.get("endpoint_url") or "")] if isinstance(storage, dict) else []
+    urls += store_urls("", storage, "") if isinstance(storage, dict) else []
     hosts = [urlsplit(url if "://" in url else f"//{url}").hostname for url in urls]
     yield from dict.fromkeys(host for host in hosts if host)
 

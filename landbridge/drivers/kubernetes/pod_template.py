@@ -6,7 +6,7 @@ cluster that assigns users itself (OpenShift) takes it away with `overrides: {sp
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from landbridge.domain.errors import InputError
@@ -178,12 +178,12 @@ def mirrored(image: str, mirrors: Mapping[str, str]) -> str:
     return mirrors[prefix] + image[len(prefix) :]
 
 
-def proxy_variables(options: KubernetesOptions, direct: Sequence[str] = ()) -> dict[str, str]:
-    """Proxy variables, in both spellings; what lies in the cluster is always reached directly, and `direct` too."""
+def proxy_variables(options: KubernetesOptions) -> dict[str, str]:
+    """Proxy variables, in both spellings; what lies in the cluster is always reached directly."""
     proxy = options.proxy
     if not proxy:
         return {}
-    hosts = [*(host for host in proxy.get("no_proxy", "").split(",") if host), *ALWAYS_DIRECT, *direct]
+    hosts = [*(host for host in proxy.get("no_proxy", "").split(",") if host), *ALWAYS_DIRECT]
     values = _given(http_proxy=proxy.get("http", ""), https_proxy=proxy.get("https", ""))
     values["no_proxy"] = ",".join(dict.fromkeys(hosts))
     return {name: str(value) for key, value in values.items() for name in (key, key.upper())}
