@@ -6,16 +6,22 @@ it, so a service that restarts keeps its port, and callers wait in its queue whe
 """
 
 import ctypes
+import gc
 import importlib
+import itertools
 import os
 import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 3  # open keep-alive connections do not hold up the end
+_COLLECT_SECONDS = 1.0  # the young garbage; a full collection halts the process for 0.2 s and comes once a minute
+_FULL_COLLECTION_EVERY = 60
 
 
 def die_with_parent(parent_pid: int) -> None:
@@ -24,6 +30,23 @@ def die_with_parent(parent_pid: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:  # it died before the order was given
         os._exit(1)
+
+
+def collect_garbage_apart() -> None:
+    """Let no thread but one of its own collect cyclic garbage.
+
+    To free a SQLite cursor takes its connection's mutex. Another thread may hold that mutex while it waits for the
+    file's write lock, and the event loop, collecting on its way, then waits for it: whoever has the write lock cannot
+    go on, and nothing is answered until SQLite's busy timeout, 60 s in Prefect's server.
+    """
+    gc.disable()
+    threading.Thread(target=_collect, name="garbage", daemon=True).start()
+
+
+def _collect() -> None:
+    for count in itertools.count(1):
+        time.sleep(_COLLECT_SECONDS)
+        gc.collect(2 if count % _FULL_COLLECTION_EVERY == 0 else 1)
 
 
 def _prefect() -> Any:
@@ -47,6 +70,7 @@ APPS: dict[str, Callable[[], Any]] = {"prefect": _prefect, "mlflow": _mlflow}
 
 def main(kind: str, fd: int, parent_pid: int) -> None:
     die_with_parent(parent_pid)
+    collect_garbage_apart()
     import uvicorn
 
     config = uvicorn.Config(

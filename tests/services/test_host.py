@@ -2,6 +2,8 @@
 
 import socket
 import stat
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from tests.services.hosts import INVENTORY, RunningHost, last, make_host, starte
 
 pytest_plugins = ["tests.services.running_host"]
 pytestmark = pytest.mark.services
+
+HALT_SECONDS = 15.0  # a halt lasts 60 s; the slowest of these writes took less than 2 s beside two other suites
 
 
 class TestRuns:
@@ -160,6 +164,20 @@ class TestControl:
 
 
 class TestServices:
+    @pytest.mark.slow
+    def test_writers_at_once_never_halt_the_server(self, host: RunningHost) -> None:
+        """Without a collector of its own the server halts within the first ten rounds, for a minute."""
+        flow = host.prefect("POST", "/flows/", {"name": "written"})["id"]
+
+        def write(_: int) -> float:
+            begun = time.monotonic()
+            run = host.prefect("POST", "/flow_runs/", {"flow_id": flow, "state": {"type": "PENDING"}})["id"]
+            host.prefect("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CRASHED"}, "force": True})
+            return time.monotonic() - begun
+
+        with ThreadPoolExecutor(4) as writers:
+            assert max(writers.map(write, range(60))) < HALT_SECONDS
+
     @pytest.mark.slow
     def test_a_service_that_dies_comes_back_at_the_same_url(self, host: RunningHost) -> None:
         before = host.record["registries"]["cloud"]["url"]
