@@ -77,7 +77,9 @@ class TestRuns:
         nap = until(lambda: self._napping(host, run))
         host.prefect("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
         until(lambda: not nap.is_running())
-        until(lambda: host.state(run)["name"] == "Cancelled")  # the process says Crashed as it ends; the host knows better
+        until(
+            lambda: host.state(run)["name"] == "Cancelled"
+        )  # the process says Crashed as it ends; the host knows better
 
     def test_orders_beyond_the_limit_wait_for_a_place(self, host: RunningHost) -> None:
         naps = [host.run("nap", scenario=f"full-{number}") for number in range(2)]
