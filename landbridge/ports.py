@@ -304,6 +304,8 @@ class Driver:
 
     `check` names what is wrong with the options of a target; it asks nobody, so files can be checked with their lines.
     `addresses` names the services that a target is reached by and brings in, each with its URL; it asks nobody either.
+    `public_egress` tries, where jobs of a target run, whether they reach the open internet around every proxy, and names
+    the places that answered; it blocks for seconds, leaves nothing behind, and raises what kept it from trying.
     """
 
     training: Callable[[Target, Inventory], TrainingTarget] | None = None
@@ -313,3 +315,4 @@ class Driver:
     operations: Callable[[Target, Inventory], OperatedTarget] | None = None
     check: Callable[[Target], Iterable[OptionProblem]] | None = None
     addresses: Callable[[Target, Inventory], Mapping[str, str]] | None = None
+    public_egress: Callable[[Target, Inventory], tuple[str, ...]] | None = None

@@ -100,9 +100,7 @@ def _endpoint(site: Site, name: str, addresses: tuple[str, ...]) -> Check:
 def _no_way_out(site: Site, reachable_public: tuple[str, ...] | None) -> Check:
     title = f"{site.name}: no public egress"
     if reachable_public is None:
-        return Check(
-            title, True, "not tried from inside the site; what this run uses there has private addresses, as above"
-        )
+        return Check(title, True, "not tried from inside the site; what is used there has private addresses, as above")
     if not reachable_public:
         return Check(title, True, "no public host can be reached directly")
     way = f"let only the proxy {site.network.proxy} through" if site.network.proxy else "close the way out"

@@ -3,13 +3,14 @@
 import ipaddress
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import partial
 from urllib.parse import urlsplit
 
 from landbridge import drivers
-from landbridge.domain.errors import LandbridgeError, NetworkError
+from landbridge.domain.errors import LandbridgeError, NetworkError, TransientError
 from landbridge.domain.inventory import Inventory, Site, Target
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.network import judge_network, must_be_private
@@ -23,19 +24,22 @@ CONNECT_SECONDS = 1.0  # a proxy that needs longer will not carry a training run
 THREADS = 16
 
 
-def checks(story: Story, trains_at: str = "") -> tuple[Check, ...]:
-    """One judgement per rule and endpoint, for every site that this story touches; `trains_at` is known once it is placed."""
+def checks(story: Story, trains_at: str = "", inside: bool = False) -> tuple[Check, ...]:
+    """One judgement per rule and endpoint, for every site that this story touches; `trains_at` is known once it is placed.
+
+    With `inside`, the way out is tried where jobs run: that starts short jobs there, so a plan does without.
+    """
     sites = [site for site in story.inventory.sites.values() if site.name in {*_touched(story), trains_at}]
-    return tuple(check for site in sites for check in _judge(story, site))
+    return tuple(check for site in sites for check in _judge(story, site, inside))
 
 
 def require(story: Story) -> tuple[Check, ...]:
-    """As `checks`, and write the evidence down.
+    """As `checks`, from inside too, and write the evidence down.
 
     Raises:
-        NetworkError: with every failed check; nothing has moved yet.
+        NetworkError: with every failed check, or with what could not be tried; nothing has moved yet.
     """
-    found = checks(story)
+    found = checks(story, inside=True)
     payload: dict[str, Json] = {"checks": [dict(asdict(check)) for check in found]}
     entry = Entry(Kind.PREFLIGHT, story.scenario.name, story.run_key, "network", time.time(), payload)
     connections.ledger(story.inventory.home).record(entry)
@@ -92,7 +96,44 @@ def _touched(story: Story) -> set[str]:
     return {item.site for item in story.data.values()} | set(serving_sites(story)) | {registry_site(story)}
 
 
-def _judge(story: Story, site: Site) -> tuple[Check, ...]:
+def public_hosts(inventory: Inventory, site: Site) -> tuple[str, ...] | None:
+    """Public hosts that answered jobs at `site` around its proxy; None where no target's driver can try.
+
+    A target that does not answer is passed over: no job will run there.
+
+    Raises:
+        NetworkError: a target answers, and yet nothing could be tried in it.
+    """
+    tries = {
+        target.name: partial(tries, target, inventory)
+        for target in inventory.targets.values()
+        if target.site == site.name and (tries := _public_egress(target)) is not None
+    }
+    if not tries:
+        return None
+    with ThreadPoolExecutor(min(THREADS, len(tries))) as pool:
+        found = pool.map(_tried, tries, tries.values(), [inventory.path] * len(tries))
+        return tuple(dict.fromkeys(host for hosts in found for host in hosts))
+
+
+def _public_egress(target: Target) -> Callable[[Target, Inventory], tuple[str, ...]] | None:
+    try:
+        return drivers.driver(target.driver).public_egress
+    except LandbridgeError:  # placement refuses it, with the reason
+        return None
+
+
+def _tried(target: str, attempt: Callable[[], tuple[str, ...]], path: str) -> tuple[str, ...]:
+    try:
+        return attempt()
+    except TransientError:
+        return ()
+    except LandbridgeError as error:
+        said = f"Whether jobs on target {target!r} reach the internet could not be tried: {error.message}"
+        raise NetworkError(said, error.hint, path) from error
+
+
+def _judge(story: Story, site: Site, inside: bool) -> tuple[Check, ...]:
     proxy = _proxy_answers(site.network.proxy) if site.network.proxy else None
     if not must_be_private(site, story.scenario.pattern):
         return judge_network(site, {}, None, proxy, story.scenario.pattern)
@@ -100,7 +141,8 @@ def _judge(story: Story, site: Site) -> tuple[Check, ...]:
     addresses = resolve(hosts.values())
     resolved = {name: addresses[host] for name, host in hosts.items()}
     seen = replace(site, network=replace(site.network, endpoints=hosts))
-    return judge_network(seen, resolved, None, proxy, story.scenario.pattern)
+    public = public_hosts(story.inventory, site) if inside else None
+    return judge_network(seen, resolved, public, proxy, story.scenario.pattern)
 
 
 def _addresses(host: str) -> tuple[str, ...]:

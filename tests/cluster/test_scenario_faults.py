@@ -57,6 +57,20 @@ class Story(TinyStory):
             eventually(lambda: pods(team), lambda found: "Running" in found, 60.0)
             yield run
 
+    @contextmanager
+    def reaching(self, step: str, *arguments: str) -> Iterator[Going]:
+        """A run; the block begins in the middle of `step`."""
+        runs = self.playground.home / "runs"
+        before = {path.name for path in runs.iterdir()}
+        with self.going(*arguments) as run:
+
+            def told() -> str:
+                own = [path for path in runs.glob("*/events.jsonl") if path.parent.name not in before]
+                return "".join(path.read_text() for path in own)
+
+            eventually(told, lambda events: f'"step": "{step}", "state": "started"' in events, 120.0)
+            yield run
+
 
 @pytest.fixture(scope="module")
 def story(two_sites: Sites, tmp_path_factory: pytest.TempPathFactory) -> Story:
@@ -105,6 +119,36 @@ def test_a_cut_line_between_the_sites_is_nothing_to_a_run(steady: Story, two_sit
     with cut(two_sites.rack.cluster.own_site(), faults.WAN):
         assert steady.good()["outcome"] == "Promoted"
     steady.serves(number)
+
+
+@pytest.mark.parametrize("step", ["train", "ship_model", "deploy_beside", "shift_traffic"])
+def test_a_line_to_a_site_that_breaks_for_moments_costs_nothing(steady: Story, two_sites: Sites, step: str) -> None:
+    """The orchestrator, the registry and the callers are at its other end: requests wait, and none is lost."""
+    number = steady.new_month()
+    with steady.reaching(step) as run:
+        with cut(two_sites.rack.cluster.own_site(), faults.HUB):
+            time.sleep(4.0)  # a request waits so long; the load gives it 10 s
+        assert good(run)["outcome"] == "Promoted"
+    steady.serves(number)
+    assert steady.trained_on() == RACK
+
+
+def test_a_site_that_is_lost_for_long_keeps_both_sites_as_they_are_until_it_is_back(
+    story: Story, two_sites: Sites
+) -> None:
+    """Its job is given up and trained in the cloud; the release goes to both sites or to none; nothing is orphaned."""
+    number, champion = story.new_month(), story.champion()
+    with under_load(story.urls()["cloud"], BODY, PER_SECOND) as load:
+        with story.training(two_sites.rack, 300) as run, cut(two_sites.rack.cluster.own_site(), faults.HUB):
+            said = run.ends(RUN_SECONDS)
+            assert (said.code, story.champion()) == (69, champion), said.err
+            assert "onprem" in said.err
+        assert story.good()["outcome"] == "Promoted"
+        assert "given up" in story.ask("reconcile", str(story.playground.scenario)).out
+    assert load.failed == []
+    story.serves(number)
+    assert story.trained_on() == CLOUD
+    assert story.running_jobs(two_sites.rack) == story.running_jobs(two_sites.cloud) == []
 
 
 def test_a_cordoned_node_sends_the_job_away_and_a_new_colour_waits_for_it(steady: Story, two_sites: Sites) -> None:

@@ -1,6 +1,8 @@
 """The scenarios of scenarios/ on two real clusters through the command line: nothing but the inventory is another."""
 
+import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -20,6 +22,25 @@ def test_a_pattern_lives_its_whole_life(
     two_sites: Sites, tmp_path: Path, pattern: str, store: str, job: type[Tiny] | type[Flights]
 ) -> None:
     lives(two_sites.playground(tmp_path / "scenarios", pattern, store), job)
+
+
+def test_an_open_way_out_is_refused_before_a_byte_moves(two_sites: Sites, tmp_path: Path) -> None:
+    """This machine stands for the internet: pods do reach it, for the registry's sake."""
+    playground = two_sites.playground(tmp_path / "scenarios", "private_aks", "vault")
+    story = make_tiny(playground)
+    said = yaml.safe_load(playground.inventory.read_text().replace("${home}", str(two_sites.home)))
+    public = urlsplit(said["sites"]["cloud-vnet"]["registry"]["uri"]).netloc
+    said["targets"]["cloud-aks-train"]["options"]["operations"] = {"public_probe": public}
+    inventory = tmp_path / "inventory.yaml"
+    inventory.write_text(json.dumps(said))
+
+    before = pods(two_sites.vnet)
+    ran = playground.landbridge("run", str(playground.scenario), "-i", str(inventory), "-o", "json")
+
+    assert ran.code == 3, ran.err
+    assert f"public hosts answer directly: {public}" in ran.err
+    assert not story.entries(Kind.MOVEMENT)
+    assert pods(two_sites.vnet) == before
 
 
 def test_a_public_api_server_is_refused_before_a_byte_moves(two_sites: Sites, tmp_path: Path) -> None:

@@ -105,6 +105,25 @@ class TestPrivateAks:
         world.inventory["sites"]["vnet"]["models"] = "https://203.0.113.9/models"
         assert "203.0.113.9" in failed(world)["vnet: endpoint models"]
 
+    def test_a_job_that_reaches_the_internet_is_found_by_the_run_and_not_by_the_plan(self, world: World) -> None:
+        world.inventory["targets"]["aks"].setdefault("options", {})["public_egress"] = ["198.51.100.1:443"]
+        assert failed(world) == {}
+        with pytest.raises(NetworkError, match=r"answer directly: 198\.51\.100\.1:443"):
+            world.run()
+        assert world.jobs() == []
+
+    def test_a_target_that_does_not_answer_is_not_tried(self, world: World) -> None:
+        world.inventory["targets"]["aks"].setdefault("options", {})["unreachable"] = "cable cut"
+        story = world.story()
+        assert preflight.public_hosts(story.inventory, story.inventory.sites["vnet"]) == ()
+
+    def test_a_target_that_answers_and_cannot_be_tried_is_refused(self, world: World, cluster: dict[str, Any]) -> None:
+        """Its driver is a cluster's, and no environment names an image that a job could run."""
+        world.inventory["targets"]["aks"] |= cluster
+        story = world.story()
+        with pytest.raises(NetworkError, match="no image for target 'aks'"):
+            preflight.public_hosts(story.inventory, story.inventory.sites["vnet"])
+
     def test_only_the_sites_of_the_story_are_looked_at(self, world: World) -> None:
         network(world, "cloud", private=True, endpoints={"storage": "203.0.113.7"})
         assert failed(world) == {}

@@ -36,4 +36,17 @@ def _addresses(target: Target, inventory: Inventory) -> Mapping[str, str]:
     return addresses(target, inventory)
 
 
-DRIVER = Driver(training=_training, serving=_serving, operations=_operations, check=_check, addresses=_addresses)
+def _public_egress(target: Target, inventory: Inventory) -> tuple[str, ...]:
+    from landbridge.drivers.kubernetes.egress import public_egress
+
+    return public_egress(target, inventory)
+
+
+DRIVER = Driver(
+    training=_training,
+    serving=_serving,
+    operations=_operations,
+    check=_check,
+    addresses=_addresses,
+    public_egress=_public_egress,
+)

@@ -31,4 +31,10 @@ def _data(datastore: Datastore, inventory: Inventory) -> DataStore:
     return MemoryData(datastore, inventory)
 
 
-DRIVER = Driver(training=_training, serving=_serving, registry=_registry, data=_data)
+def _public_egress(target: Target, inventory: Inventory) -> tuple[str, ...]:
+    from landbridge.drivers.memory.training import public_egress
+
+    return public_egress(target, inventory)
+
+
+DRIVER = Driver(training=_training, serving=_serving, registry=_registry, data=_data, public_egress=_public_egress)

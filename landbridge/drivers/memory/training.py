@@ -14,6 +14,7 @@
           metrics: {mae: 12.5}                  # logged where the memory registry's tracking run says
       refuses: {distribution: why}               # fields of a job that this target refuses
       unreachable: ""                            # why nobody can ask for its capacity
+      public_egress: []                          # places of the internet that a job reaches around every proxy
 
 A job is one JSON file under the home, so every process sees it; its phase follows from the clock and the plan in force
 when it was submitted. `faults.json` above them fails single calls (`landbridge.drivers.memory.faults`).
@@ -30,7 +31,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from landbridge.domain.errors import CorruptError, InputError, LandbridgeError, NotFoundError
+from landbridge.domain.errors import CorruptError, InputError, LandbridgeError, NotFoundError, TargetUnavailableError
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.job import CommandJob
 from landbridge.domain.placement import Capacity, NodeCapacity
@@ -72,6 +73,13 @@ class JobRecord:
     plan: JobPlan
     cancelled_at: float | None = None
     metrics_file: str = ""
+
+
+def public_egress(target: Target, _: Inventory) -> tuple[str, ...]:
+    if why := str(target.options.get("unreachable") or ""):
+        raise TargetUnavailableError(f"Target {target.name!r} does not answer: {why}", "Wait for it.")
+    places: Any = target.options.get("public_egress") or ()
+    return tuple(str(place) for place in places)
 
 
 class MemoryTraining:
