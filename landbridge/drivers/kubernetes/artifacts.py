@@ -23,6 +23,7 @@ from landbridge.domain.requests import FileEntry
 from landbridge.domain.values import Json
 from landbridge.drivers.faults import translated
 from landbridge.drivers.kubernetes.options import KubernetesOptions
+from landbridge.drivers.kubernetes.pace import Pace, progress
 from landbridge.drivers.secrets import with_secrets
 from landbridge.drivers.trees import digest_file, files_of
 
@@ -76,8 +77,12 @@ class ArtifactStore:
             fs, root = self._ours()
             fs.pipe_file(f"{root}/{key}", content)
 
-    def put_tree(self, folder: Path) -> Tree:
-        """Ensure that the folder (or a single file, as a folder of one) is there. Only missing files are sent."""
+    def put_tree(self, folder: Path, limit_seconds: float = 0.0) -> Tree:
+        """Ensure that the folder (or a single file, as a folder of one) is there. Only missing files are sent.
+
+        Raises:
+            RefusedError: at the speed measured on the way, sending would take longer than `limit_seconds` (0 = no limit).
+        """
         with translated(f"storing {folder} in {self.url}"):
             found = [(folder.name, folder)] if folder.is_file() else list(files_of(folder))
             files = tuple(
@@ -88,7 +93,7 @@ class ArtifactStore:
             tree = Tree(digest, f"trees/{_hex(digest)}", files)
             manifest = f"{tree.prefix}/manifest.json"
             if self.size(manifest) is None:
-                self._send(tree, dict(found))
+                self._send(tree, dict(found), limit_seconds)
                 self.put_bytes(manifest, _manifest(tree))
             return tree
 
@@ -156,13 +161,15 @@ class ArtifactStore:
                 hint = "Use an object store that signs URLs (s3://, abfs://, gs://) for `artifacts`."
                 raise CapabilityMissingError(f"{self.url} cannot sign URLs for pods.", hint) from error
 
-    def _send(self, tree: Tree, paths: Mapping[str, Path]) -> None:
+    def _send(self, tree: Tree, paths: Mapping[str, Path], limit_seconds: float) -> None:
         fs, root = self._ours()
         fs.invalidate_cache()
         present = _sizes(fs, f"{root}/{tree.prefix}/files")
-        for file in tree.files:
-            if present.get(file.path) != file.size_bytes:
-                fs.put_file(str(paths[file.path]), f"{root}/{tree.key(file)}")
+        missing = [file for file in tree.files if present.get(file.path) != file.size_bytes]
+        pace = Pace(sum(file.size_bytes for file in missing), limit_seconds) if limit_seconds else None
+        for file in missing:
+            told = {"callback": progress(pace)} if pace else {}
+            fs.put_file(str(paths[file.path]), f"{root}/{tree.key(file)}", **told)
 
     def _ours(self) -> tuple[Any, str]:
         return self._open("ours", {})

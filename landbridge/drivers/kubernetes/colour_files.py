@@ -13,7 +13,7 @@ from landbridge.domain.requests import ColourSpec
 from landbridge.domain.values import Json
 from landbridge.drivers.faults import translated
 from landbridge.drivers.kubernetes.artifacts import artifact_store
-from landbridge.drivers.kubernetes.colour_manifests import ARCHIVE
+from landbridge.drivers.kubernetes.colour_manifests import ARCHIVE, START_SECONDS
 from landbridge.drivers.kubernetes.colours import Order
 from landbridge.drivers.kubernetes.options import KubernetesOptions
 from landbridge.drivers.kubernetes.serving_findings import image_of
@@ -30,6 +30,7 @@ def make_order(spec: ColourSpec, generation: str, target: Target, options: Kuber
 
     Raises:
         InputError: files are local and the target has no artifact store.
+        RefusedError: the link to the store is too slow for a model of this size.
         NotFoundError: the model or the scoring code is not there.
     """
     scoring, archive = _scoring(spec, target, options)
@@ -79,7 +80,7 @@ def _in_store(url: str, target: Target, options: KubernetesOptions) -> str:
     if "://" in url and not url.startswith(_FILE):
         return url
     store = artifact_store(options, target.name)
-    tree = store.put_tree(Path(url.removeprefix(_FILE)))
+    tree = store.put_tree(Path(url.removeprefix(_FILE)), START_SECONDS)
     return f"{store.url}/{tree.prefix}/files"
 
 
