@@ -103,6 +103,22 @@ def test_ten_swaps_under_load_lose_no_request(connect: Callable[..., Any], endpo
     assert len(load.answers) > SWAPS * PER_SECOND
 
 
+def test_an_autoscaler_holds_the_smallest_number_and_a_second_apply_leaves_its_work(
+    connect: Callable[..., Any], endpoint: str, team: Team
+) -> None:
+    """The lab has no metrics server: the controller scales to the lower end without one, and no further."""
+    target = connect()
+    scaled = replace(SMALL, scale_type="target_utilization", min_instances=2, max_instances=3)
+    made = spec(endpoint, settings=scaled)
+    serve(target, made)
+    for _ in range(2):
+        found = team.cluster.get("deployment,hpa", "-n", team.namespace, "-l", f"landbridge.io/endpoint={endpoint}")
+        deployment, autoscaler = sorted(found["items"], key=lambda item: str(item["kind"]))
+        assert deployment["status"]["readyReplicas"] == deployment["spec"]["replicas"] == 2
+        assert (autoscaler["spec"]["minReplicas"], autoscaler["spec"]["maxReplicas"]) == (2, 3)
+        target.apply(made)
+
+
 def test_redeploys_under_load_lose_no_request(connect: Callable[..., Any], endpoint: str) -> None:
     """Beside, shift, remove the old one: as a release does."""
     target = connect()

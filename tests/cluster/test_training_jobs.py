@@ -94,9 +94,39 @@ def test_code_and_data_arrive_and_the_model_comes_back(place: Place, tmp_path: P
     assert Path(status.outputs["report"].removeprefix("file://")).read_text() == "good"
 
 
+def test_a_claim_with_azure_mls_label_is_mounted_where_it_says(place: Place, tmp_path: Path) -> None:
+    place.cluster.own_site()  # the volume is a folder of this machine
+    folder = tmp_path / "history"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    (folder / "2013.csv").write_text("1,2")
+    size: dict[str, Any] = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
+    volume = {**size, "capacity": {"storage": "1Mi"}, "hostPath": {"path": str(folder)}}
+    claim = {**size, "volumeName": place.namespace, "resources": {"requests": {"storage": "1Mi"}}}
+    named = {"name": "history", "namespace": place.namespace, "labels": {"ml.azure.com/pvc": "true"}}
+    place.cluster.apply(
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": place.namespace}, "spec": volume},
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {**named, "annotations": {"ml.azure.com/mountpath": "/mnt/history"}},
+            "spec": claim,
+        },
+    )
+    try:
+        status = place.run(job("cp /mnt/history/2013.csv ${{outputs.model}}/ && touch /mnt/history/seen"))
+    finally:
+        place.cluster.kubectl("delete", "persistentvolume", place.namespace, "--wait=false")
+    assert status.phase is JobPhase.SUCCEEDED, status
+    assert Path(status.outputs["model"].removeprefix("file://"), "2013.csv").read_text() == "1,2"
+    assert (folder / "seen").exists()
+
+
 def test_a_namespace_that_is_not_there_is_a_refusal_of_the_target(place: Place) -> None:
+    target = place.target(namespace="absent")
+    assert not target.capacity().reachable  # placement passes it over
     with pytest.raises(RefusedError, match=r"namespaces .*absent.* not found"):
-        place.target(namespace="absent").submit(job("true"))
+        target.submit(job("true"))
 
 
 CODE = """

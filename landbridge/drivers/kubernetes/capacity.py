@@ -12,7 +12,16 @@ from landbridge.domain.capacity import Capacity, NodeCapacity
 from landbridge.domain.errors import AuthError, LandbridgeError
 from landbridge.domain.inventory import Target
 from landbridge.domain.values import Resources
-from landbridge.drivers.kubernetes.cluster import NODES, PODS, QUOTAS, Cluster, Object, Request, everywhere
+from landbridge.drivers.kubernetes.cluster import (
+    NAMESPACES,
+    NODES,
+    PODS,
+    QUOTAS,
+    Cluster,
+    Object,
+    Request,
+    everywhere,
+)
 from landbridge.drivers.kubernetes.quantities import GPU, pod_requests, quantity, resources
 
 DEADLINE_SECONDS = 5.0
@@ -24,17 +33,21 @@ QUOTA_NAMES = (("cpu", "requests.cpu"), ("memory", "requests.memory"), (GPU, f"r
 
 def measure(connect: Callable[[], Cluster], target: Target, seconds: float = DEADLINE_SECONDS) -> Capacity:
     """Ask the cluster, in parallel. Never raises: what goes wrong is in `detail`."""
-    pool = ThreadPoolExecutor(3)
+    pool = ThreadPoolExecutor(4)
     try:
         cluster = connect()
+        home = pool.submit(_has_namespace, cluster)
         asked = [pool.submit(ask, cluster, seconds) for ask in (_nodes, _pods, _quotas)]
         nodes, pods, quotas = (item.result(timeout=seconds + 1) for item in asked)
+        has_namespace = home.result(timeout=seconds + 1)
     except LandbridgeError as error:
         return Capacity(reachable=False, detail=str(error))
     except TimeoutError:
         return Capacity(reachable=False, detail=f"The cluster did not answer within {seconds:g} s.")
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+    if not has_namespace:
+        return Capacity(reachable=False, detail=f"There is no namespace {cluster.namespace!r}.")
     if nodes is None or pods is None or quotas is None:
         return _declared(target, [] if pods is None else pods)
     return Capacity(within(node_capacities(nodes, pods), quota_left(quotas)))
@@ -109,6 +122,12 @@ def _pods(cluster: Cluster, seconds: float) -> list[Object] | None:
 
 def _quotas(cluster: Cluster, seconds: float) -> list[Object]:
     return _allowed(lambda: cluster.items(QUOTAS, seconds=seconds)) or []
+
+
+def _has_namespace(cluster: Cluster) -> bool:
+    """Lists of what would be in it are empty when it is not there, too. An account that may not ask is believed."""
+    found = _allowed(lambda: [item for item in [cluster.find(NAMESPACES, cluster.namespace)] if item])
+    return found is None or bool(found)
 
 
 def _allowed(ask: Callable[[], list[Object]]) -> list[Object] | None:

@@ -30,7 +30,7 @@ class Right:
 
 
 ALWAYS = (
-    Right("", "namespaces", ("get",), "doctor: its Pod Security level"),
+    Right("", "namespaces", ("get",), "it is there; doctor: its Pod Security level"),
     Right("", "resourcequotas", ("list",), "what is left for the team"),
     Right("", "serviceaccounts", ("get",), "doctor: the account of pods is there"),
     Right("", "pods", ("get", "list", "watch"), "how jobs and colours are"),
