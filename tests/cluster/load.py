@@ -21,6 +21,7 @@ class Load:
     url: str
     body: str
     per_second: float
+    connections: int = CONNECTIONS
     answers: list[tuple[float, int, str, float]] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
 
@@ -43,7 +44,7 @@ class Load:
         """One of the connections; which one sends next is chance, because each sleeps a random while."""
         chance = random.Random()
         with httpx.Client(verify=False, trust_env=False, timeout=10) as http:
-            while not self._ended.wait(chance.expovariate(self.per_second / CONNECTIONS)):
+            while not self._ended.wait(chance.expovariate(self.per_second / self.connections)):
                 began = time.monotonic()
                 try:
                     answer = http.post(self.url, content=self.body, headers={"content-type": "application/json"})
@@ -54,9 +55,9 @@ class Load:
 
 
 @contextmanager
-def under_load(url: str, body: str, per_second: float) -> Iterator[Load]:
-    load = Load(url, body, per_second)
-    threads = [threading.Thread(target=load._run) for _ in range(CONNECTIONS)]
+def under_load(url: str, body: str, per_second: float, connections: int = CONNECTIONS) -> Iterator[Load]:
+    load = Load(url, body, per_second, connections)
+    threads = [threading.Thread(target=load._run) for _ in range(connections)]
     for thread in threads:
         thread.start()
     try:
