@@ -33,13 +33,16 @@ test: setup check  ## lint, types, architecture, and all tests but those below
 	$(RUN) -m pytest -n 2
 
 test-slow: setup  ## all patterns, with real training; services killed
-	$(RUN) -m pytest -m slow -n 2
+	$(RUN) -m pytest -m "slow and not cluster" -n 2
 
 test-chaos: setup  ## runs, jobs and hosts killed at exact moments
 	$(RUN) -m pytest -m chaos -n 2
 
 test-cluster: setup  ## tests on two real Kubernetes clusters, as root; the first run builds them for a quarter of an hour
-	$(RUN) -m pytest tests/cluster -m cluster -n 0
+	$(RUN) -m pytest tests/cluster -m "cluster and not slow" -n 0
+
+test-cluster-slow: setup  ## the other patterns on them, and their faults while a scenario runs
+	$(RUN) -m pytest tests/cluster -m "cluster and slow" -n 0
 
 lab-up: setup  ## the two clusters, to work with: /run/landbridge-lab/onprem.kubeconfig and cloud.kubeconfig
 	$(RUN) -m tests.cluster.lab up
@@ -68,4 +71,4 @@ bench: setup  ## what we claim, measured here
 clean:  ## the environment and what demos left
 	rm -rf .venv .uv .demo
 
-.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-cluster lab-up lab-down check bench clean
+.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-cluster test-cluster-slow lab-up lab-down check bench clean

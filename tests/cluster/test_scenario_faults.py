@@ -18,7 +18,7 @@ from tests.cluster.scenario_sites import RUN_SECONDS, Sites, pods
 from tests.cluster.teams import Team, make_namespace
 from tests.e2e.tiny_story import BODY, Going, TinyStory, make_tiny, predict
 
-pytestmark = pytest.mark.timeout(900, func_only=True)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900, func_only=True)]
 RACK, CLOUD = "onprem-rack", "cloud-cpu"
 PER_SECOND, CALLERS = 5.0, 2
 """What waited on a broken line comes all at once: more callers than a pod serves at a time would be told 429, rightly."""

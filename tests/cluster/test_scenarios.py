@@ -13,8 +13,13 @@ from tests.e2e.lives import PATTERNS, Flights, Tiny, lives
 from tests.e2e.tiny_story import make_tiny
 
 pytestmark = pytest.mark.timeout(900, func_only=True)
-CASES = [pytest.param(*pattern, Tiny, id=f"{pattern[0]}-Tiny") for pattern in PATTERNS]
-CASES += [pytest.param("hybrid_train_deploy", "lake", Flights, id="hybrid_train_deploy-Flights")]
+QUICK = {"hybrid_train_deploy", "private_aks"}  # both sites and the way between them; a pre-flight from inside
+SLOW = [pytest.mark.slow]
+CASES = [
+    pytest.param(*pattern, Tiny, id=f"{pattern[0]}-Tiny", marks=[] if pattern[0] in QUICK else SLOW)
+    for pattern in PATTERNS
+]
+CASES += [pytest.param("hybrid_train_deploy", "lake", Flights, id="hybrid_train_deploy-Flights", marks=SLOW)]
 
 
 @pytest.mark.parametrize(("pattern", "store", "job"), CASES)
