@@ -151,7 +151,7 @@ def test_a_site_that_is_lost_for_long_keeps_both_sites_as_they_are_until_it_is_b
         assert story.good(command="reconcile")
     assert load.failed == []
     story.serves(number)
-    assert story.trained_on() == CLOUD
+    assert story.trained_on() == CLOUD, said.err
     assert story.running_jobs(two_sites.rack) == story.running_jobs(two_sites.cloud) == []
 
 
