@@ -124,8 +124,8 @@ class ServerProcess:
         self._set_ready(True)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._forgive())
-            group.create_task(self._probe(self._launch.liveness, self._hung))
-            group.create_task(self._probe(self._launch.readiness, lambda: self._set_ready(False)))
+            group.create_task(self._probe(self._launch.liveness, self._set_alive))
+            group.create_task(self._probe(self._launch.readiness, self._note_answers))
 
     async def _answers_in_time(self) -> bool:
         began = time.monotonic()
@@ -135,19 +135,19 @@ class ServerProcess:
             await asyncio.sleep(POLL_SECONDS if waited < 2 else POLL_LATER_SECONDS)
         return False
 
-    async def _probe(self, probe: Probe, failed: Callable[[], None]) -> None:
-        """Ask as Kubernetes would; call `failed` once per row of failures."""
+    async def _probe(self, probe: Probe, found: Callable[[bool], None]) -> None:
+        """Ask as Kubernetes would; tell once per row of failures, and at each good answer after enough of them."""
         bad = good = 0
         await asyncio.sleep(probe.initial_delay)
         while True:
             if await ping(self._launch.socket, probe.timeout):
                 bad, good = 0, good + 1
-                if good >= probe.success_threshold and not self._is_ready:
-                    self._set_ready(True)
+                if good >= probe.success_threshold:
+                    found(True)
             else:
                 bad, good = bad + 1, 0
                 if bad == probe.failure_threshold:
-                    failed()
+                    found(False)
             await asyncio.sleep(probe.period)
 
     async def _forgive(self) -> None:
@@ -158,10 +158,14 @@ class ServerProcess:
             self._given_up = False
             self._set_ready(True)
 
-    def _hung(self) -> None:
-        self._ended_by = "Unresponsive: the liveness probe failed too often"
-        if self.child is not None:
+    def _set_alive(self, alive: bool) -> None:
+        if not alive and self.child is not None:
+            self._ended_by = "Unresponsive: the liveness probe failed too often"
             self.child.kill()
+
+    def _note_answers(self, good: bool) -> None:
+        if good != self._is_ready:
+            self._set_ready(good)
 
     def _set_ready(self, ready: bool) -> None:
         self._is_ready = ready
