@@ -43,10 +43,12 @@ class JobInput:
 
 @dataclass(frozen=True, slots=True)
 class JobOutput:
+    """`mode`: "" = the file says nothing, which Azure ML reads as rw_mount."""
+
     name: str
     type: str = "uri_folder"
     path: str = ""
-    mode: str = "rw_mount"
+    mode: str = ""
     options: Mapping[str, Json] = field(default_factory=dict)
 
 

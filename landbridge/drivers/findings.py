@@ -1,6 +1,6 @@
 """What every driver says alike of a job or of a colour, whatever its vendor."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from landbridge.domain.errors import CapabilityMissingError, InputError
 from landbridge.domain.job import CommandJob
@@ -8,8 +8,21 @@ from landbridge.domain.names import is_legal_deployment, is_legal_endpoint
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.requests import ColourSpec
 from landbridge.domain.scenario import ServingSettings
+from landbridge.domain.values import Json
+
+CHECKED_BY_THE_LOADER = frozenset({"default", "min", "max", "enum"})
 
 _DEFAULTS = ServingSettings()
+_RANGE = ("min_instances", "max_instances", "target_utilization_percentage", "polling_interval")
+_FURTHER = {
+    "path_on_compute": "The command gets a path of landbridge's own by its expression.",
+    "datastore": "The path says in which datastore the data is.",
+    "name": "No data asset is made of an output; the scenario's `model` says what is registered.",
+    "version": "No data asset is made of an output; the scenario's `model` says what is registered.",
+    "early_available": "An output is there when the job has succeeded; there are no pipelines.",
+    "is_control": "There are no pipelines, which it is for.",
+}
+_FOR_READERS = "It is for those who read the file; nothing here shows it."
 
 
 def refused(field: str, detail: str, hint: str) -> Finding:
@@ -32,6 +45,27 @@ def of_elsewhere(job: CommandJob) -> Iterator[Finding]:
     for key in job.resources.properties:
         hint = "Remove it, or choose a target of the service that it is for."
         yield refused(f"resources.properties.{key}", "It is a setting of a service that is not here.", hint)
+
+
+def of_further(where: str, options: Mapping[str, Json]) -> Iterator[Finding]:
+    """Further keys of an input or output, which have no meaning outside the service that published them."""
+    for key in options:
+        if key == "description":
+            yield Finding(f"{where}.{key}", FindingKind.NOTE, _FOR_READERS)
+        elif key not in CHECKED_BY_THE_LOADER:
+            yield refused(f"{where}.{key}", _FURTHER.get(key, "It has no meaning here."), f"Remove {key}.")
+
+
+def of_scale(settings: ServingSettings) -> Iterator[Finding]:
+    """Of a fixed number of instances and a range, one counts; the other is said to have no effect."""
+    if settings.scale_type == _DEFAULTS.scale_type:
+        detail = "It has no effect: with scale_settings.type default, instance_count decides."
+        idle = [f"scale_settings.{key}" for key in _RANGE if getattr(settings, key) != getattr(_DEFAULTS, key)]
+    else:
+        detail = f"It has no effect: with scale_settings.type {settings.scale_type}, the range decides."
+        idle = ["instance_count"] if settings.instance_count != _DEFAULTS.instance_count else []
+    for field in idle:
+        yield Finding(field, FindingKind.NOTE, detail)
 
 
 def of_score_script(colour: ColourSpec, until: str, where: str) -> Iterator[Finding]:
@@ -58,6 +92,12 @@ def of_no_target(job: CommandJob) -> Iterator[Finding]:
     if job.compute:
         detail = f"{job.compute}: the scenario's placement chose this target instead."
         yield Finding("compute", FindingKind.SUBSTITUTED, detail)
+    if job.name:
+        detail = f"{job.name}: scenario and run key name the job, so that the same run is the same job."
+        yield Finding("name", FindingKind.SUBSTITUTED, detail)
+    for key in ("display_name", "description", "tags", "properties"):
+        if getattr(job, key):
+            yield Finding(key, FindingKind.NOTE, _FOR_READERS)
     for key in job.extra:
         yield Finding(key, FindingKind.NOTE, "It has no meaning outside the service that published it.")
 

@@ -99,7 +99,7 @@ def _input(name: str, item: Literal | InputKeys, folder: Path) -> JobInput:
 
 def _output(name: str, item: OutputKeys) -> JobOutput:
     options = {key: value for key, value in given_keys(item).items() if key not in _OUTPUT_FIELDS}
-    mode = "rw_mount" if item.mode == "mount" else item.mode  # an older word for the same thing
+    mode = "rw_mount" if item.mode == "mount" else item.mode or ""  # an older word for the same thing
     return JobOutput(name, item.type, item.path, mode, options)
 
 

@@ -8,7 +8,8 @@ Which keys go together is in `landbridge.files.job_rules`.
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from landbridge.domain.job import LITERAL_TYPES
 from landbridge.files.fields import Keys
@@ -21,17 +22,25 @@ OUTPUT_MODES = ("rw_mount", "upload", "direct", "mount")
 IDENTITY_TYPES = ("managed", "managed_identity", "aml_token", "user_identity")
 
 
-def _one_of(*words: str) -> BeforeValidator:
-    """Text that is one of `words`; capital letters do not matter, as in Azure ML."""
+class _OneOf:
+    """Text that is one of `words`; capital letters do not matter, as in Azure ML. The JSON Schema has the words."""
 
-    def check(value: object) -> object:
+    def __init__(self, *words: str) -> None:
+        self._words = words
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self._words)}
+
+    def _check(self, value: object) -> object:
         if not isinstance(value, str):
             return value
-        if value.lower() not in words:
-            raise ValueError(f"{value!r} is not one of: {', '.join(words)}", unknown_word(value, words, ""))
+        if value.lower() not in self._words:
+            hint = unknown_word(value, self._words, "")
+            raise ValueError(f"{value!r} is not one of: {', '.join(self._words)}", hint)
         return value.lower()
-
-    return BeforeValidator(check)
 
 
 def _whole(value: object) -> object:
@@ -99,7 +108,7 @@ class EnvironmentKeys(Keys):
     build: BuildKeys | None = None
     conda_file: str | dict[str, Anything] | None = None
     inference_config: InferenceKeys | None = None
-    os_type: Annotated[str, _one_of("linux", "windows")] | None = None
+    os_type: Annotated[str, _OneOf("linux", "windows")] | None = None
     datastore: str | None = None
     auto_delete_setting: dict[str, Anything] | None = None
     creation_context: dict[str, Anything] | None = None
@@ -107,9 +116,9 @@ class EnvironmentKeys(Keys):
 
 
 class InputKeys(Keys):
-    type: Annotated[str, _one_of(*DATA_TYPES, *sorted(LITERAL_TYPES))] | None = None
+    type: Annotated[str, _OneOf(*DATA_TYPES, *sorted(LITERAL_TYPES))] | None = None
     path: str = ""
-    mode: Annotated[str, _one_of(*INPUT_MODES, "rw_mount", "upload")] | None = None
+    mode: Annotated[str, _OneOf(*INPUT_MODES, "rw_mount", "upload")] | None = None
     value: Scalar | None = None
     default: Scalar | None = None
     optional: bool = False
@@ -122,9 +131,9 @@ class InputKeys(Keys):
 
 
 class OutputKeys(Keys):
-    type: Annotated[str, _one_of(*DATA_TYPES)] = "uri_folder"
+    type: Annotated[str, _OneOf(*DATA_TYPES)] = "uri_folder"
     path: str = ""
-    mode: Annotated[str, _one_of(*OUTPUT_MODES)] = "rw_mount"
+    mode: Annotated[str, _OneOf(*OUTPUT_MODES)] | None = None
     name: str | None = None
     version: Version | None = None
     early_available: bool | None = None
@@ -144,7 +153,7 @@ class ResourcesKeys(Keys):
 
 
 class DistributionKeys(Keys):
-    type: Annotated[str, _one_of("pytorch", "mpi", "tensorflow", "ray"), BeforeValidator(_launcher)]
+    type: Annotated[str, _OneOf("pytorch", "mpi", "tensorflow", "ray"), BeforeValidator(_launcher)]
     process_count_per_instance: Positive | None = None
     worker_count: Count | None = None
     parameter_server_count: Count | None = None
@@ -173,15 +182,15 @@ class ServiceKeys(Keys):
 
 
 class IdentityKeys(Keys):
-    type: Annotated[str, _one_of(*IDENTITY_TYPES), BeforeValidator(_snake)]
+    type: Annotated[str, _OneOf(*IDENTITY_TYPES), BeforeValidator(_snake)]
     client_id: str | None = None
     object_id: str | None = None
     msi_resource_id: str | None = None
 
 
 class QueueKeys(Keys):
-    job_tier: Annotated[str, _one_of("spot", "basic", "standard", "premium", "null")] | None = None
-    priority: Annotated[str, _one_of("low", "medium", "high")] | None = None
+    job_tier: Annotated[str, _OneOf("spot", "basic", "standard", "premium", "null")] | None = None
+    priority: Annotated[str, _OneOf("low", "medium", "high")] | None = None
 
 
 class CommandJobKeys(Keys):

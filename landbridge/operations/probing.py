@@ -1,7 +1,7 @@
 """Look at every target once, side by side, each within one deadline: a dead target costs at most that."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -89,20 +89,25 @@ def apply_states(target: Target, capacity: Capacity, states: Mapping[str, Json])
 def findings(story: Story, target: str) -> tuple[Finding, ...]:
     """What the driver of `target`, and the inventory, say of the job's fields there."""
     said = connections.training(story.inventory, target).findings(story.job)
-    found = find_environment(story.inventory, story.job.environment.label, target)
-    label = story.job.environment.label
+    return (*said, *_of_environment(story, target))
+
+
+def _of_environment(story: Story, target: str) -> Iterator[Finding]:
+    """The inventory decides what an environment is; whatever else the job says of it is not built here."""
+    environment, label = story.job.environment, story.job.environment.label
+    found = find_environment(story.inventory, label, target)
     if found is None:
-        missing = Finding(
-            "environment",
-            FindingKind.REFUSED,
-            f"{label!r} means nothing on {target}",
-            "Add it to `environments:` in the inventory.",
-        )
-        return (*said, missing)
-    if found.python:
-        what = "this installation's Python" if found.python == "current" else f"the Python at {found.python}"
-        return (*said, Finding("environment", FindingKind.SUBSTITUTED, f"{label!r} is {what} on {target}"))
-    return said
+        detail, hint = f"{label!r} means nothing on {target}", "Add it to `environments:` in the inventory."
+        yield Finding("environment", FindingKind.REFUSED, detail, hint)
+        return
+    if found.python or found.image != label:
+        python = "this installation's Python" if found.python == "current" else f"the Python at {found.python}"
+        what = python if found.python else f"the image {found.image}"
+        yield Finding("environment", FindingKind.SUBSTITUTED, f"{label!r} is {what} on {target}")
+    said = {"build": environment.build, "conda_file": environment.conda, **environment.options}
+    for key in (key for key, value in said.items() if value):
+        detail = "Nothing is built from it: the inventory's `environments` say what the job runs in."
+        yield Finding(f"environment.{key}", FindingKind.SUBSTITUTED, detail)
 
 
 def _measure(story: Story, target: str) -> Capacity:

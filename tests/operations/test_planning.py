@@ -62,6 +62,16 @@ class TestMakePlan:
         with pytest.raises(CapabilityMissingError, match="means nothing on"):
             planning.require_plan(world.story())
 
+    def test_what_stands_in_for_the_jobs_environment_is_named(self, world: World) -> None:
+        world.job["environment"] = {"image": "example.test/a:1", "conda_file": {"dependencies": ["x"]}, "name": "a"}
+        world.inventory["environments"] = [{"name": "*", "image": "example.test/b:1"}]
+        said = {item.field: item.detail for item in planning.make_plan(world.story()).findings}
+        assert "is the image example.test/b:1 on rack" in said["environment"]
+        assert said["environment.conda_file"] == said["environment.name"]
+        world.inventory["environments"] = [{"name": "*", "image": "example.test/a:1"}]
+        fields = [item for item in planning.make_plan(world.story()).findings if item.field == "environment"]
+        assert not any("is the image" in item.detail for item in fields)
+
     def test_a_field_that_the_serving_target_refuses_is_named(self, world: World) -> None:
         world.inventory["targets"]["cloud-serving"]["options"] = {"refuses": {"instance_count": "one is all it has"}}
         world.scenario["endpoint"]["deployment"] = {"instance_count": 2}

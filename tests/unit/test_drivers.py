@@ -11,11 +11,11 @@ import pytest
 
 from landbridge import drivers
 from landbridge.domain.errors import CapabilityMissingError, InputError, TargetUnavailableError
-from landbridge.domain.inventory import Datastore, Inventory, RegistrySpec, Role, Target
+from landbridge.domain.inventory import Datastore, InstanceType, Inventory, RegistrySpec, Role, Target
 from landbridge.domain.job import CommandJob, JobEnvironment, JobInput, JobOutput, JobResources
 from landbridge.domain.plan import FindingKind
 from landbridge.domain.requests import ResolvedEnvironment, TrainingJob
-from landbridge.domain.values import JobPhase
+from landbridge.domain.values import JobPhase, Resources
 from landbridge.drivers.faults import translated
 from landbridge.drivers.local.training_findings import findings
 from landbridge.drivers.memory.training import MemoryTraining
@@ -166,6 +166,21 @@ PLAIN = CommandJob("job.yaml", "true", "", JobEnvironment("any"))
         ({"queue_settings": {"job_tier": "spot"}}, "queue_settings", FindingKind.NOTE),
         ({"compute": "azureml:gpu"}, "compute", FindingKind.SUBSTITUTED),
         ({"extra": {"component": "x"}}, "component", FindingKind.NOTE),
+        ({"name": "mine"}, "name", FindingKind.SUBSTITUTED),
+        ({"display_name": "mine"}, "display_name", FindingKind.NOTE),
+        ({"description": "what it is"}, "description", FindingKind.NOTE),
+        ({"tags": {"a": "b"}}, "tags", FindingKind.NOTE),
+        ({"properties": {"a": "b"}}, "properties", FindingKind.NOTE),
+        ({"resources": JobResources(instance_type="small")}, "resources.instance_type", FindingKind.NOTE),
+        ({"inputs": {"d": JobInput("d", "uri_folder", mode="ro_mount")}}, "inputs.d.mode", FindingKind.SUBSTITUTED),
+        ({"inputs": {"d": JobInput("d", "uri_folder", mode="download")}}, "inputs.d.mode", FindingKind.SUBSTITUTED),
+        ({"inputs": {"d": JobInput("d", "uri_folder", mode="direct")}}, "inputs.d.mode", FindingKind.SUBSTITUTED),
+        (
+            {"inputs": {"d": JobInput("d", "number", 1, options={"description": "x"})}},
+            "inputs.d.description",
+            FindingKind.NOTE,
+        ),
+        ({"outputs": {"m": JobOutput("m", mode="direct")}}, "outputs.m.mode", FindingKind.SUBSTITUTED),
         (
             {"inputs": {"d": JobInput("d", "uri_folder", path="/d", mode="rw_mount")}},
             "inputs.d.mode",
@@ -184,15 +199,23 @@ PLAIN = CommandJob("job.yaml", "true", "", JobEnvironment("any"))
 def test_a_local_target_names_every_field_it_does_not_honour(
     changes: dict[str, object], field: str, kind: FindingKind
 ) -> None:
-    found = findings(replace(PLAIN, **changes), target("local"))  # type: ignore[arg-type]
+    here = replace(target("local"), instance_types=(InstanceType("small", Resources(), Resources()),))
+    found = findings(replace(PLAIN, **changes), here)  # type: ignore[arg-type]
     assert [(finding.field, finding.kind) for finding in found] == [(field, kind)]
     assert found[0].detail
     assert found[0].hint or kind is not FindingKind.REFUSED
 
 
 def test_a_plain_job_has_no_findings() -> None:
-    inputs = {"lr": JobInput("lr", "number", value=0.1, options={"description": "x"})}
-    assert findings(replace(PLAIN, inputs=inputs, outputs={"m": JobOutput("m")}), target("local")) == ()
+    inputs = {"lr": JobInput("lr", "number", value=0.1, options={"min": 0, "max": 1, "enum": [0.1]})}
+    outputs = {"m": JobOutput("m"), "n": JobOutput("n", mode="rw_mount"), "o": JobOutput("o", mode="upload")}
+    assert findings(replace(PLAIN, inputs=inputs, outputs=outputs), target("local")) == ()
+
+
+def test_a_job_on_several_nodes_is_not_one_process() -> None:
+    job = replace(PLAIN, distribution={"type": "pytorch"}, resources=JobResources(instance_count=2))
+    refused = {item.field for item in findings(job, target("local")) if item.kind is FindingKind.REFUSED}
+    assert refused == {"resources.instance_count", "distribution"}
 
 
 def memory_target(tmp_path: Path, **options: object) -> MemoryTraining:
@@ -207,6 +230,13 @@ def test_a_memory_target_refuses_what_its_options_say_when_the_job_has_it(tmp_pa
     made = memory_target(tmp_path, refuses={"distribution": "one node only", "services": "none"})
     found = made.findings(replace(PLAIN, distribution={"type": "mpi"}))
     assert [finding.field for finding in found if finding.kind is FindingKind.REFUSED] == ["distribution"]
+
+
+def test_a_memory_target_says_of_every_field_that_nothing_is_run(tmp_path: Path) -> None:
+    job = replace(PLAIN, distribution={"type": "mpi"}, tags={"a": "b"}, timeout_seconds=9)
+    said = {item.field: item.kind for item in memory_target(tmp_path).findings(job)}
+    nothing = dict.fromkeys(("command", "environment", "distribution"), FindingKind.SUBSTITUTED)
+    assert said == {**nothing, "tags": FindingKind.NOTE}
 
 
 def test_a_memory_target_can_be_out_of_reach(tmp_path: Path) -> None:

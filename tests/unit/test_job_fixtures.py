@@ -56,7 +56,7 @@ def test_data_comes_from_everywhere_and_words_are_lowered() -> None:
 
 def test_outputs_keep_every_setting() -> None:
     outputs = load_job(FOLDER / "outputs.yml").outputs
-    assert (outputs["plain"].type, outputs["plain"].mode) == ("uri_folder", "rw_mount")
+    assert (outputs["plain"].type, outputs["plain"].mode) == ("uri_folder", "")
     assert outputs["kept"].path == "azureml://datastores/${{default_datastore}}/paths/${{name}}/${{output_name}}.txt"
     assert outputs["kept"].options == {"name": "harbour_kept", "version": "2"}
     assert outputs["table"].mode == "rw_mount"
@@ -146,8 +146,8 @@ def _theirs(job: Any) -> dict[str, Any]:
     docker_args = getattr(resources, "docker_args", None) or []
     return {
         "command": job.command,
-        "inputs": {name: _io(item._data, "") for name, item in job.inputs.items()},
-        "outputs": {name: _io(item._data or {}, "rw_mount") for name, item in job.outputs.items()},
+        "inputs": {name: _io(item._data) for name, item in job.inputs.items()},
+        "outputs": {name: _io(item._data or {}) for name, item in job.outputs.items()},
         "instance_count": getattr(resources, "instance_count", None) or 1,
         "instance_type": getattr(resources, "instance_type", None) or "",
         "docker_args": [docker_args] if isinstance(docker_args, str) else docker_args,
@@ -157,10 +157,10 @@ def _theirs(job: Any) -> dict[str, Any]:
     }
 
 
-def _io(item: Any, default_mode: str) -> Any:
+def _io(item: Any) -> Any:
     if not hasattr(item, "get"):
         return str(item)
-    mode = item.get("mode") or default_mode
+    mode = item.get("mode") or ""
     return (item.get("type") or "uri_folder", "rw_mount" if mode == "mount" else mode)
 
 

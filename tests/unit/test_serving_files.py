@@ -91,8 +91,19 @@ FOUND: list[Any] = [
         FindingKind.NOTE,
     ),
     (
+        replace(SPEC, settings=ServingSettings(scale_type="target_utilization", instance_count=4)),
+        "instance_count",
+        FindingKind.NOTE,
+    ),
+    (replace(SPEC, settings=ServingSettings(max_instances=4)), "scale_settings.max_instances", FindingKind.NOTE),
+    (
         replace(SPEC, settings=ServingSettings(readiness_probe=Probe(initial_delay=60))),
         "readiness_probe.initial_delay",
+        FindingKind.SUBSTITUTED,
+    ),
+    (
+        replace(SPEC, settings=ServingSettings(liveness_probe=Probe(success_threshold=3))),
+        "liveness_probe.success_threshold",
         FindingKind.SUBSTITUTED,
     ),
     (

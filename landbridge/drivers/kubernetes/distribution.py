@@ -24,7 +24,8 @@ class Layout:
 
     @property
     def is_distributed(self) -> bool:
-        return self.instances > 1 or (self.kind == "pytorch" and self.processes > 1)
+        """Whether processes are told of each other. A script for PyTorch reads its rank also when it is alone."""
+        return self.instances > 1 or self.kind == "pytorch"
 
 
 def layout(job: CommandJob) -> Layout:
@@ -54,13 +55,16 @@ def distribution_findings(job: CommandJob) -> Iterator[Finding]:
     if made.kind == "mpi":
         yield from _mpi(job)
     elif made.kind == "tensorflow" and sum(made.roles.values()) != made.instances:
-        detail = f"{made.roles} tasks for {made.instances} instances; each instance is one task."
+        tasks = " and ".join(f"{count} {role}" for role, count in made.roles.items())
+        detail = f"{tasks} for {made.instances} instances; each instance is one task."
         yield Finding(
             "distribution",
             FindingKind.REFUSED,
             detail,
             "Make worker_count + parameter_server_count the instance_count.",
         )
+    elif made.kind == "tensorflow" and not made.is_distributed:
+        yield Finding("distribution", FindingKind.SUBSTITUTED, f"tensorflow: {ONE_PROCESS}")
     elif made.kind not in {"pytorch", "tensorflow"}:
         detail = f"{kind} needs an operator that starts its head and workers; this driver has none."
         yield Finding(

@@ -6,7 +6,7 @@ from landbridge.domain.inventory import Target
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.requests import ColourSpec
 from landbridge.domain.scenario import Probe, ServingSettings
-from landbridge.drivers.findings import no_such_type, of_score_script
+from landbridge.drivers.findings import no_such_type, of_scale, of_score_script
 from landbridge.drivers.kubernetes.options import KubernetesOptions
 from landbridge.drivers.kubernetes.pod_template import DEFAULT_TYPE
 
@@ -20,6 +20,7 @@ def findings(colour: ColourSpec, target: Target, options: KubernetesOptions) -> 
     return (
         *_environment(colour, target, options),
         *_instance_type(settings, target),
+        *of_scale(settings),
         *_scale(settings),
         *of_score_script(colour, "the router's timeout is over", " per pod"),
         *_probes(settings),

@@ -4,30 +4,24 @@ The environment is not judged here: the inventory's `environments` decide what b
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from landbridge.domain.inventory import Target
 from landbridge.domain.job import CommandJob, JobInput, JobOutput
 from landbridge.domain.plan import Finding, FindingKind
-from landbridge.domain.values import Json
-from landbridge.drivers.findings import no_such_type, of_elsewhere, of_no_target, refused
+from landbridge.drivers.findings import no_such_type, of_elsewhere, of_further, of_no_target, refused
 from landbridge.drivers.kubernetes.distribution import distribution_findings
 from landbridge.drivers.kubernetes.options import KubernetesOptions
 from landbridge.drivers.kubernetes.pod_template import DEFAULT_TYPE
 
-# Field of CommandJob → what this driver does with it; a test holds it against the dataclass, so nothing is forgotten.
-FIELDS = {
-    "path": "names the file", "command": "honoured", "code": "honoured: a local folder", "environment": "by the inventory",
-    "inputs": "honoured, see _input", "outputs": "honoured, see _output", "name": "the run key names the Job",
-    "display_name": "for people", "experiment_name": "honoured above the driver", "description": "for people",
-    "tags": "for people", "properties": "for people", "environment_variables": "honoured", "compute": "substituted",
-    "resources": "see _resources", "distribution": "see distribution.py", "timeout_seconds": "activeDeadlineSeconds",
-    "services": "refused", "identity": "substituted", "queue_settings": "substituted", "extra": "noted",
-    "schema": "names the schema",
-}  # fmt: skip
-INPUT_MODES = frozenset({"", "ro_mount", "download", "direct"})
-OUTPUT_MODES = frozenset({"", "rw_mount", "upload", "direct"})
-CHECKED_BY_THE_LOADER = frozenset({"default", "min", "max", "enum", "description"})
+INPUT_MODES = {
+    "ro_mount": "copied into the pod before it starts, and mounted read-only; not read lazily.",
+    "direct": "the command gets a path in the pod, not a URI.",
+}
+OUTPUT_MODES = {
+    "rw_mount": "a folder in the pod, sent to the site's artifact store when the command has succeeded.",
+    "direct": "the command gets a path in the pod, not a URI.",
+}
 MOST_OUTPUTS = 24  # the digests of more do not fit into a termination message
 _SHM = re.compile(r"[1-9][0-9]*[bkmg]", re.IGNORECASE)
 
@@ -57,7 +51,7 @@ def _resources(job: CommandJob, target: Target) -> Iterator[Finding]:
     if asked.instance_type and asked.instance_type not in {*known, DEFAULT_TYPE}:
         yield no_such_type("resources.instance_type", asked.instance_type, target.name, known)
     if (asked.max_instance_count or 1) > asked.instance_count:
-        detail = f"The job stays at {asked.instance_count} instances: a Job of Kubernetes does not grow."
+        detail = f"The number of instances stays at {asked.instance_count}: a Job of Kubernetes does not grow."
         yield Finding("resources.max_instance_count", FindingKind.NOTE, detail)
     if asked.docker_args:
         detail = f"{' '.join(asked.docker_args)}: pods are not started by Docker."
@@ -71,10 +65,9 @@ def _around(job: CommandJob, options: KubernetesOptions) -> Iterator[Finding]:
         detail = "A pod of a training job opens no interactive service."
         yield refused(f"services.{name}", detail, "Remove it, or use `kubectl port-forward` and `exec` while it runs.")
     if job.identity:
-        account = options.service_account or "the namespace's default"
-        detail = (
-            f"{job.identity.get('type', 'identity')}: the pod runs as service account {account!r}, without its token."
-        )
+        account = options.service_account or "default"
+        kind = job.identity.get("type", "identity")
+        detail = f"{kind}: the pod runs as the namespace's service account {account!r}, without its token."
         yield Finding("identity", FindingKind.SUBSTITUTED, detail)
     if job.queue_settings:
         named = [f"queue {options.queue!r}"] if options.queue else []
@@ -88,16 +81,12 @@ def _around(job: CommandJob, options: KubernetesOptions) -> Iterator[Finding]:
 
 def _input(item: JobInput) -> Iterator[Finding]:
     where = f"inputs.{item.name}"
-    if item.is_data and item.mode not in INPUT_MODES:
+    if item.mode in INPUT_MODES:
+        yield Finding(f"{where}.mode", FindingKind.SUBSTITUTED, f"{item.mode}: {INPUT_MODES[item.mode]}")
+    elif item.mode not in ("", "download"):
         detail = f"{item.mode}: an input is a folder in the pod, and what is written to it goes nowhere."
         yield refused(f"{where}.mode", detail, "Use ro_mount or download; write to an output.")
-    elif item.mode == "ro_mount":
-        detail = "ro_mount: copied into the pod before it starts, and mounted read-only; not read lazily."
-        yield Finding(f"{where}.mode", FindingKind.SUBSTITUTED, detail)
-    elif item.mode == "direct":
-        detail = "direct: the command gets a path in the pod, not a URI."
-        yield Finding(f"{where}.mode", FindingKind.SUBSTITUTED, detail)
-    yield from _further(where, item.options)
+    yield from of_further(where, item.options)
 
 
 def _outputs(job: CommandJob) -> Iterator[Finding]:
@@ -110,15 +99,11 @@ def _outputs(job: CommandJob) -> Iterator[Finding]:
 
 def _output(output: JobOutput) -> Iterator[Finding]:
     where = f"outputs.{output.name}"
-    if output.mode not in OUTPUT_MODES:
+    if output.mode in OUTPUT_MODES:
+        yield Finding(f"{where}.mode", FindingKind.SUBSTITUTED, f"{output.mode}: {OUTPUT_MODES[output.mode]}")
+    elif output.mode not in ("", "upload"):
         yield refused(f"{where}.mode", f"{output.mode} is not possible here.", "Use rw_mount or upload.")
     if output.path:
         detail = f"{output.path}: an output goes to the site's artifact store."
         yield refused(f"{where}.path", detail, "Remove it, and take the output from the job.")
-    yield from _further(where, output.options)
-
-
-def _further(where: str, options: Mapping[str, Json]) -> Iterator[Finding]:
-    for key in options:
-        if key not in CHECKED_BY_THE_LOADER:
-            yield refused(f"{where}.{key}", "A pod cannot honour it.", f"Remove {key}.")
+    yield from of_further(where, output.options)

@@ -70,25 +70,30 @@ def submit(job: TrainingJob, site: Site) -> None:
     """Ensure that the Job exists."""
     if site.cluster.find(JOBS, kube_name(job.name)) is not None:
         return
-    plan, places, package = _plan(job, site)
     runner = runner_config_map(site.target)
-    code = code_config_map(package, site.target) if package else None
-    claims = _claims(site.cluster)
-    fetches = any(plan.get(key) for key in ("inputs", "list", "code"))
-    parts = Parts(_name(runner), _name(code) if code else "", claims, fetches)
-    manifest = job_manifest(job, places, parts, site.target, site.options)
-    secret = plan_secret(job, plan, site.target)
-    owned: list[tuple[Kind, Object]] = [(SECRETS, secret)]
-    if code:
-        owned.append((CONFIG_MAPS, code))
-    if layout(job.job).instances > 1:
-        owned.append((SERVICES, service_manifest(job, site.target)))
+    manifest, owned = objects(job, _name(runner), _claims(site.cluster), site)
     site.cluster.create(CONFIG_MAPS, runner)
     for kind, item in owned:
         site.cluster.create(kind, item)
     made, _ = site.cluster.create(JOBS, manifest)
     for kind, item in owned:
         _own(site.cluster, kind, item, made)
+
+
+def objects(
+    job: TrainingJob, runner: str, claims: Mapping[str, str], site: Site
+) -> tuple[Object, list[tuple[Kind, Object]]]:
+    """The Job, and what goes with it when it goes. Brings inputs and large code into the site's store; asks no cluster."""
+    plan, places, package = _plan(job, site)
+    code = code_config_map(package, site.target) if package else None
+    fetches = any(plan.get(key) for key in ("inputs", "list", "code"))
+    parts = Parts(runner, _name(code) if code else "", claims, fetches)
+    owned: list[tuple[Kind, Object]] = [(SECRETS, plan_secret(job, plan, site.target))]
+    if code:
+        owned.append((CONFIG_MAPS, code))
+    if layout(job.job).instances > 1:
+        owned.append((SERVICES, service_manifest(job, site.target)))
+    return job_manifest(job, places, parts, site.target, site.options), owned
 
 
 def job_key(target: str, name: str) -> str:

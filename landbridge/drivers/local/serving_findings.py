@@ -6,7 +6,7 @@ from landbridge.domain.inventory import Target
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.requests import ColourSpec
 from landbridge.domain.scenario import Probe, ServingSettings
-from landbridge.drivers.findings import no_such_type, of_score_script
+from landbridge.drivers.findings import no_such_type, of_scale, of_score_script
 
 _DEFAULTS = ServingSettings()
 _SCALED = ("target_utilization_percentage", "polling_interval", "max_instances")
@@ -18,9 +18,10 @@ def findings(colour: ColourSpec, target: Target) -> tuple[Finding, ...]:
     return (
         *_environment(colour),
         *_instances(settings, target),
+        *of_scale(settings),
         *_scale(settings),
         *of_score_script(colour, "request_timeout_ms is over as well", ""),
-        *_readiness(settings.readiness_probe),
+        *_probes(settings),
     )
 
 
@@ -46,7 +47,7 @@ def _instances(settings: ServingSettings, target: Target) -> Iterator[Finding]:
     elif wanted:
         detail = f"{wanted}: its limits are not enforced; the processes share this machine."
         yield Finding("instance_type", FindingKind.NOTE, detail)
-    if settings.instance_count > 1:
+    if settings.instance_count > 1 and settings.scale_type == _DEFAULTS.scale_type:
         detail = f"{settings.instance_count} instances are as many processes on this machine."
         yield Finding("instance_count", FindingKind.SUBSTITUTED, detail)
 
@@ -54,7 +55,7 @@ def _instances(settings: ServingSettings, target: Target) -> Iterator[Finding]:
 def _scale(settings: ServingSettings) -> Iterator[Finding]:
     if settings.scale_type == _DEFAULTS.scale_type:
         return
-    detail = f"{settings.scale_type}: always {settings.min_instances} processes, the lower end of the range."
+    detail = f"{settings.scale_type}: the number of processes stays at {settings.min_instances}, the lower end."
     yield Finding("scale_settings.type", FindingKind.SUBSTITUTED, detail)
     for key in _SCALED:
         if getattr(settings, key) != getattr(_DEFAULTS, key):
@@ -62,7 +63,10 @@ def _scale(settings: ServingSettings) -> Iterator[Finding]:
             yield Finding(f"scale_settings.{key}", FindingKind.NOTE, detail)
 
 
-def _readiness(probe: Probe) -> Iterator[Finding]:
-    if probe.initial_delay != Probe().initial_delay:
+def _probes(settings: ServingSettings) -> Iterator[Finding]:
+    if settings.liveness_probe.success_threshold != Probe().success_threshold:
+        detail = "One good answer keeps a process alive."
+        yield Finding("liveness_probe.success_threshold", FindingKind.SUBSTITUTED, detail)
+    if settings.readiness_probe.initial_delay != Probe().initial_delay:
         detail = "A new colour is asked from its first moment on, every few milliseconds, so that it is Ready sooner."
         yield Finding("readiness_probe.initial_delay", FindingKind.SUBSTITUTED, detail)

@@ -9,12 +9,15 @@ from landbridge.domain.inventory import Target
 from landbridge.domain.job import CommandJob, JobInput, JobOutput
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.values import Json
-from landbridge.drivers.findings import no_such_type, of_elsewhere, of_no_target, refused
+from landbridge.drivers.findings import no_such_type, of_elsewhere, of_further, of_no_target, refused
 
-HONOURED_INPUT_MODES = frozenset({"", "ro_mount", "download", "direct"})
-HONOURED_OUTPUT_MODES = frozenset({"", "rw_mount", "upload", "direct"})
+INPUT_MODES = {
+    "ro_mount": "given as the path where it lies; nothing keeps the job from writing to it.",
+    "download": "given as the path where it lies; a job that writes to it writes to the data, not to a copy.",
+    "direct": "the command gets a path, not a URI.",
+}
+OUTPUT_MODES = frozenset({"", "rw_mount", "upload"})  # one and the same: what the job writes is where it stays
 PROCESS_COUNTS = ("process_count_per_instance", "worker_count", "parameter_server_count")
-CHECKED_BY_THE_LOADER = frozenset({"default", "min", "max", "enum", "description"})
 
 
 def findings(job: CommandJob, target: Target) -> tuple[Finding, ...]:
@@ -39,7 +42,8 @@ def _several_processes(job: CommandJob) -> Iterator[Finding]:
         yield Finding("resources.max_instance_count", FindingKind.NOTE, detail)
     if job.distribution:
         kind = str(job.distribution.get("type", "?"))
-        if kind.lower() == "ray" or any(_more_than_one(job.distribution.get(key)) for key in PROCESS_COUNTS):
+        counts = (job.resources.instance_count, *(job.distribution.get(key) for key in PROCESS_COUNTS))
+        if kind.lower() == "ray" or any(map(_more_than_one, counts)):
             yield refused("distribution", f"{kind} wants more than one process; a local job is one.", hint)
         else:
             detail = f"{kind} with one process: the command is started once, without a launcher."
@@ -64,6 +68,9 @@ def _resources(job: CommandJob, target: Target) -> Iterator[Finding]:
     known = [kind.name for kind in target.instance_types]
     if wanted and wanted not in known:
         yield no_such_type("resources.instance_type", wanted, target.name, known)
+    elif wanted:
+        detail = f"{wanted}: placement counts it, but its limits are not enforced; the job shares this machine."
+        yield Finding("resources.instance_type", FindingKind.NOTE, detail)
 
 
 def _around(job: CommandJob) -> Iterator[Finding]:
@@ -81,23 +88,22 @@ def _around(job: CommandJob) -> Iterator[Finding]:
 
 def _input(item: JobInput) -> Iterator[Finding]:
     where = f"inputs.{item.name}"
-    if item.is_data and item.mode not in HONOURED_INPUT_MODES:
+    if item.mode in INPUT_MODES:
+        yield Finding(f"{where}.mode", FindingKind.SUBSTITUTED, f"{item.mode}: {INPUT_MODES[item.mode]}")
+    elif item.mode:
         detail = f"{item.mode}: an input is given as a path and may only be read."
         yield refused(f"{where}.mode", detail, "Use ro_mount or download; write to an output.")
-    yield from _further(where, item.options)
+    yield from of_further(where, item.options)
 
 
 def _output(output: JobOutput) -> Iterator[Finding]:
     where = f"outputs.{output.name}"
-    if output.mode not in HONOURED_OUTPUT_MODES:
+    if output.mode == "direct":
+        detail = "direct: the command gets a path, not a URI."
+        yield Finding(f"{where}.mode", FindingKind.SUBSTITUTED, detail)
+    elif output.mode not in OUTPUT_MODES:
         yield refused(f"{where}.mode", f"{output.mode} is not possible here.", "Use rw_mount or upload.")
     if output.path:
         detail = f"{output.path}: an output stays in the job's own directory."
         yield refused(f"{where}.path", detail, "Remove it, and take the output from the job's directory.")
-    yield from _further(where, output.options)
-
-
-def _further(where: str, options: object) -> Iterator[Finding]:
-    for key in options if isinstance(options, dict) else ():
-        if key not in CHECKED_BY_THE_LOADER:
-            yield refused(f"{where}.{key}", "A local job cannot honour it.", f"Remove {key}.")
+    yield from of_further(where, output.options)

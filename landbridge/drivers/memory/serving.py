@@ -34,12 +34,12 @@ from landbridge.domain.errors import (
     TargetUnavailableError,
 )
 from landbridge.domain.inventory import Inventory, Target
-from landbridge.domain.names import is_legal_deployment, is_legal_endpoint
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.requests import ColourSpec, ColourStatus, EndpointStatus, Prediction, RequestCounts
 from landbridge.domain.scenario import ServingSettings
 from landbridge.domain.values import ColourPhase, Json
 from landbridge.drivers.faults import translated
+from landbridge.drivers.findings import require_possible
 from landbridge.drivers.memory.faults import FaultPlan
 from landbridge.ports import ServingTarget
 
@@ -105,7 +105,7 @@ class MemoryServing:
 
     def apply(self, colour: ColourSpec) -> None:
         with self._doing("apply"):
-            self._refuse(colour)
+            require_possible(colour, self.findings(colour))
             endpoint = self._read(colour.endpoint)
             before, process = endpoint.colours.get(colour.colour), _process(colour)
             goes_on = before and before.process == process
@@ -161,12 +161,16 @@ class MemoryServing:
             self._write(endpoint, found)
 
     def findings(self, colour: ColourSpec) -> tuple[Finding, ...]:
+        said = "Nothing is served: options plan the answers."
+        given = {"deployment": colour.settings != ServingSettings(), "scoring": colour.scoring is not None}
+        nothing = [Finding(name, FindingKind.SUBSTITUTED, said) for name, is_given in given.items() if is_given]
         refuses = self._target.options.get("refuses")
-        return tuple(
+        refused = (
             Finding(name, FindingKind.REFUSED, str(why), f"Remove {name}, or choose another target.")
             for name, why in (refuses.items() if isinstance(refuses, dict) else ())
             if _is_set(colour, name)
         )
+        return (*nothing, *refused)
 
     def percents(self) -> frozenset[int]:
         given = self._target.options.get("percents")
@@ -204,15 +208,6 @@ class MemoryServing:
         with translated(f"{method} on target {self._target.name!r}"):
             self.faults.meet(method)
             yield
-
-    def _refuse(self, colour: ColourSpec) -> None:
-        if not (is_legal_endpoint(colour.endpoint) and is_legal_deployment(colour.colour)):
-            raise InputError(
-                f"{colour.endpoint!r} or {colour.colour!r} is no name of an endpoint or a deployment.",
-                "Use 3 to 32 letters, digits and dashes, a letter first.",
-            )
-        if refused := self.findings(colour):
-            raise CapabilityMissingError(f"{refused[0].field}: {refused[0].detail}", refused[0].hint)
 
     def _plan(self, colour: ColourSpec) -> ColourPlan:
         plans = self._target.options.get("colours")

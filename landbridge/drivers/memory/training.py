@@ -33,18 +33,24 @@ from typing import Any
 
 from landbridge.domain.errors import CorruptError, InputError, LandbridgeError, NotFoundError, TargetUnavailableError
 from landbridge.domain.inventory import Inventory, Target
-from landbridge.domain.job import CommandJob
+from landbridge.domain.job import CommandJob, JobEnvironment
 from landbridge.domain.placement import Capacity, NodeCapacity
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.requests import TrainingJob
 from landbridge.domain.values import Avoid, JobPhase, JobRef, JobStatus, Json, Resources
 from landbridge.drivers.faults import translated
+from landbridge.drivers.findings import of_no_target
 from landbridge.drivers.memory.faults import FaultPlan
 from landbridge.drivers.memory.registry import METRICS_VARIABLE
 
 LEGAL_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 POLL_SECONDS = 0.05
 ROOMY = Resources(cpu_millicores=64_000, memory_bytes=256 << 30, gpus=8)
+BLANK = CommandJob("", "", "", JobEnvironment())
+PLANNED = (
+    *("command", "code", "environment", "inputs", "outputs", "environment_variables", "resources", "distribution"),
+    *("services", "identity", "queue_settings"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +110,14 @@ class MemoryTraining:
         return Capacity((NodeCapacity(self._target.name, total, total - used),))
 
     def findings(self, job: CommandJob) -> tuple[Finding, ...]:
-        nothing = Finding(
-            "command", FindingKind.SUBSTITUTED, "Nothing is run: the outcome is the one planned in options."
-        )
+        said = "Nothing is run: options plan the outcome."
+        nothing = [Finding(name, FindingKind.SUBSTITUTED, said) for name in PLANNED if _is_set(job, name)]
         written = self._target.options.get("refuses")
         refuses = written if isinstance(written, dict) else {}
         hint = f"Take it out of targets.{self._target.name}.options.refuses."
-        refused = {name: str(why) for name, why in refuses.items() if getattr(job, name, None)}
-        return (nothing, *(Finding(name, FindingKind.REFUSED, why, hint) for name, why in refused.items()))
+        refused = {name: str(why) for name, why in refuses.items() if _is_set(job, name)}
+        no = (Finding(name, FindingKind.REFUSED, why, hint) for name, why in refused.items())
+        return (*nothing, *of_no_target(job), *no)
 
     def submit(self, job: TrainingJob) -> JobRef:
         with translated(f"submitting job {job.name!r} to target {self._target.name!r}"):
@@ -180,6 +186,10 @@ class MemoryTraining:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             hint = "Delete the file, then run the scenario again."
             raise CorruptError(f"The job record {path} cannot be read.", hint) from error
+
+
+def _is_set(job: CommandJob, name: str) -> bool:
+    return bool(getattr(job, name, None) != getattr(BLANK, name, None))
 
 
 def _job_plan(written: Json, where: str) -> JobPlan:

@@ -143,6 +143,12 @@ def test_frameworks_meet_by_names_of_the_headless_service() -> None:
     assert rendezvous_variables(layout(job().job), "a", "a") == {}
 
 
+def test_a_single_process_of_pytorch_is_told_that_it_is_alone() -> None:
+    variables = rendezvous_variables(layout(job(distribution={"type": "pytorch"}).job), "a", "a")
+    assert (variables["MASTER_ADDR"], variables["LANDBRIDGE_INSTANCES"]) == ("127.0.0.1", "1")
+    assert (variables["LANDBRIDGE_DISTRIBUTION"], variables["LANDBRIDGE_PROCESSES"]) == ("pytorch", "1")
+
+
 def test_the_same_code_is_the_same_package_and_what_is_no_code_stays_behind(tmp_path: Path) -> None:
     for name in ("one", "two"):
         for path in ("b.py", "deep/a.py", "__pycache__/x.pyc", ".git/config"):

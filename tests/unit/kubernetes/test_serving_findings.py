@@ -32,6 +32,8 @@ FOUND: list[Any] = [
         with_settings(scale_type="target_utilization", polling_interval=5), {},
         "scale_settings.polling_interval", FindingKind.SUBSTITUTED,
     ),
+    (with_settings(scale_type="target_utilization", instance_count=4), {}, "instance_count", FindingKind.NOTE),
+    (with_settings(min_instances=2), {}, "scale_settings.min_instances", FindingKind.NOTE),
     (with_settings(readiness_probe=Probe(initial_delay=60)), {}, "readiness_probe.initial_delay", FindingKind.SUBSTITUTED),
     (with_settings(liveness_probe=Probe(initial_delay=60)), {}, "liveness_probe.initial_delay", FindingKind.SUBSTITUTED),
     (with_settings(liveness_probe=Probe(success_threshold=2)), {}, "liveness_probe.success_threshold", FindingKind.SUBSTITUTED),
