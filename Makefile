@@ -61,6 +61,7 @@ generate: setup  ## schemas and reference pages, from the code
 	$(RUN) -m landbridge.files.schema --docs docs/reference
 	$(RUN) -m landbridge.files.errors_page docs/errors.md
 	$(RUN) -m landbridge.cli.reference docs/reference/cli.md
+	$(RUN) -m landbridge.operations.drivers_page docs/reference/drivers.md
 
 bench: setup  ## what we claim, measured here
 	$(RUN) benchmarks/startup.py

@@ -203,13 +203,16 @@ def _findings(story: Story, placement: Placement) -> tuple[Finding, ...]:
     return tuple(found)
 
 
+def planned_colour(story: Story, environment: ResolvedEnvironment) -> ColourSpec:
+    """A colour as far as it is known before there is a model: all that a driver judges."""
+    endpoint, model = story.scenario.endpoint, story.scenario.model.name
+    return ColourSpec(endpoint.name, "blue", model, "", "", "", environment, endpoint.settings, endpoint.scoring)
+
+
 def _serving_findings(story: Story, site: str, environment: ResolvedEnvironment) -> tuple[Finding, ...]:
-    endpoint, target = story.scenario.endpoint, connections.serving_at(story.inventory, site)
-    spec = ColourSpec(
-        endpoint.name, "blue", story.scenario.model.name, "", "", "", environment, endpoint.settings, endpoint.scoring
-    )
+    target = connections.serving_at(story.inventory, site)
     return (
-        *target.findings(spec),
+        *target.findings(planned_colour(story, environment)),
         *_powers(site, target),
         *_steps_taken(story.scenario.rollout, site, target),
         *_nothing_to_ask(story, site),
