@@ -10,6 +10,7 @@ from landbridge.cli import (
     files,
     logs,
     ops,
+    ops_extension,
     ops_namespaces,
     ops_types,
     plans,
@@ -75,4 +76,5 @@ for command in AFTER_TARGETS:
     app.command()(command)
 ops.app.add_typer(ops_types.app, name="instance-types")
 ops.app.add_typer(ops_namespaces.app, name="namespaces")
+ops.app.add_typer(ops_extension.app, name="extension")
 app.add_typer(ops.app, name="ops")

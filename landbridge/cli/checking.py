@@ -19,6 +19,10 @@ def check(path: Path, inventory: str) -> Checked:
         return _check_story(path, inventory)
     if kind == "inventory":
         return (str(path),), tuple(_inventory_faults(path))
+    if kind == "extension":
+        from landbridge.files.extension import load_extension
+
+        return (str(path),), tuple(_faults(lambda: load_extension(path)))
     from landbridge.files.job import load_job
 
     return (str(path),), tuple(_faults(lambda: load_job(path)))

@@ -5,12 +5,23 @@ from pathlib import Path
 
 from landbridge.domain.errors import InputError
 
-_KINDS = (("sites", "inventory"), ("targets", "inventory"), ("pattern", "scenario"), ("command", "job"))
-OWNER = {"scenario": "data science", "job": "data science", "inventory": "IT operations"}
+_KINDS = (
+    ("sites", "inventory"),
+    ("targets", "inventory"),
+    ("pattern", "scenario"),
+    ("command", "job"),
+    ("features", "extension"),
+)
+OWNER = {
+    "scenario": "data science",
+    "job": "data science",
+    "inventory": "IT operations",
+    "extension": "IT operations",
+}
 
 
 def kind_of(path: Path) -> str:
-    """`inventory`, `scenario` or `job`; "" for what has none of their keys, or cannot be read."""
+    """`inventory`, `scenario`, `job` or `extension`; "" for what has none of their keys, or cannot be read."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
