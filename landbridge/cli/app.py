@@ -12,6 +12,7 @@ from landbridge.cli import (
     ops,
     ops_extension,
     ops_namespaces,
+    ops_network,
     ops_types,
     plans,
     reasons,
@@ -77,4 +78,5 @@ for command in AFTER_TARGETS:
 ops.app.add_typer(ops_types.app, name="instance-types")
 ops.app.add_typer(ops_namespaces.app, name="namespaces")
 ops.app.add_typer(ops_extension.app, name="extension")
+ops.app.add_typer(ops_network.app, name="network")
 app.add_typer(ops.app, name="ops")
