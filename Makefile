@@ -60,6 +60,7 @@ generate: setup  ## schemas and reference pages, from the code
 	$(RUN) -m landbridge.files.schema
 	$(RUN) -m landbridge.files.schema --docs docs/reference
 	$(RUN) -m landbridge.files.errors_page docs/errors.md
+	$(RUN) -m landbridge.files.azure_pages docs/reference
 	$(RUN) -m landbridge.cli.reference docs/reference/cli.md
 	$(RUN) -m landbridge.operations.drivers_page docs/reference/drivers.md
 

@@ -10,6 +10,7 @@ from landbridge.cli import (
     files,
     logs,
     ops,
+    ops_explain,
     ops_extension,
     ops_namespaces,
     ops_network,
@@ -79,4 +80,5 @@ ops.app.add_typer(ops_types.app, name="instance-types")
 ops.app.add_typer(ops_namespaces.app, name="namespaces")
 ops.app.add_typer(ops_extension.app, name="extension")
 ops.app.add_typer(ops_network.app, name="network")
+ops.app.command()(ops_explain.explain)
 app.add_typer(ops.app, name="ops")

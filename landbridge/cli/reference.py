@@ -38,6 +38,11 @@ JSON_KEYS: Mapping[str, tuple[str, ...]] = {
     "ops instance-types apply": ("target", "changes"),
     "ops instance-types check": ("target", "healthy", "checks"),
     "ops namespaces plan": ("target", "namespace", "manifests", "changes"),
+    "ops extension plan": (
+        *("extension", "cluster", "verb", "settings", "protected", "parts", "room", "notes", "command", "az"),
+    ),
+    "ops network plan": ("region", "cloud", "cluster", "outbound", "service_tags", "inside", "checklist", "checks"),
+    "ops explain": ("errors",),
     "ops namespaces apply": ("target", "namespace", "manifests", "changes"),
 }
 """The top-level keys of `--output json`: they stay. Objects below may gain keys."""

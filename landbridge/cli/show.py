@@ -15,7 +15,7 @@ PIPE_WIDTH = 200  # no terminal to fit: wide enough for a URL beside a reason
 LEAST_WIDTH = 32  # whole names, as long as Azure ML lets them be; a terminal too narrow wraps whole lines itself
 COLUMN_GAP = 3
 
-KEPT_WHOLE = frozenset({"endpoint URL", "URL", "Prefect"})  # the other columns give way first: these are copied
+KEPT_WHOLE = frozenset({"endpoint URL", "URL", "Prefect", "host"})  # the other columns give way first: these are copied
 
 
 def print_json(value: Json) -> None:

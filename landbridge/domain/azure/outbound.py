@@ -15,7 +15,7 @@ from landbridge.domain.azure.settings import BOTH, INFERENCE, TRAINING, ClusterK
 ML, ARC, AKS, EXTENSIONS = "Azure ML", "Arc agents", "AKS", "cluster extensions"
 _OPEN = re.compile(r"<[^>]+>")
 _MARKETPLACE = ("centralindia", "japaneast", "westus2", "westeurope", "eastus")
-_PLACES = {"<workspace-id>": "workspace_id", "<storage>": "storage", "<registry>": "registry", "<cluster>": "cluster"}
+_PLACES = {"<workspace-id>": "workspace_id", "<storage>": "storage", "<registry>": "registry"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,6 @@ class Network:
     workspace_id: str = ""
     storage: str = ""
     registry: str = ""
-    cluster: str = ""
 
 
 def endpoints(network: Network) -> tuple[Endpoint, ...]:
@@ -94,9 +93,7 @@ def _machine_learning(network: Network) -> Iterator[Endpoint]:
     yield Endpoint("pypi.org", 443, "HTTPS", "pip packages of a training environment", ML, features=TRAINING)
     for host in ("archive.ubuntu.com", "security.ubuntu.com", "ppa.launchpad.net"):
         yield Endpoint(host, 80, "HTTP", "security patches", ML, features=TRAINING)
-    if Feature.INFERENCE in network.features and network.kind is ClusterKind.AKS:
-        why = "the router finds the API server by its name"
-        yield Endpoint(f"<cluster>.hcp.<region>.{names.aks}", 443, "HTTPS", why, ML, features=INFERENCE)
+    yield Endpoint(names.api, 443, "HTTPS", "Entra ID tokens of requests, at the router", ML, features=INFERENCE)
 
 
 def _api_of(cloud: Cloud) -> Iterator[Endpoint]:
