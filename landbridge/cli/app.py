@@ -12,6 +12,7 @@ from landbridge.cli import (
     ops,
     ops_explain,
     ops_extension,
+    ops_migrate,
     ops_namespaces,
     ops_network,
     ops_types,
@@ -80,5 +81,6 @@ ops.app.add_typer(ops_types.app, name="instance-types")
 ops.app.add_typer(ops_namespaces.app, name="namespaces")
 ops.app.add_typer(ops_extension.app, name="extension")
 ops.app.add_typer(ops_network.app, name="network")
+ops.app.add_typer(ops_migrate.app, name="migrate")
 ops.app.command()(ops_explain.explain)
 app.add_typer(ops.app, name="ops")

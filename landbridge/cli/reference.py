@@ -43,6 +43,7 @@ JSON_KEYS: Mapping[str, tuple[str, ...]] = {
     ),
     "ops network plan": ("region", "cloud", "cluster", "outbound", "service_tags", "inside", "checklist", "checks"),
     "ops explain": ("errors",),
+    "ops migrate akscompute": ("folder", "files", "values", "defaults", "todo", "steps"),
     "ops namespaces apply": ("target", "namespace", "manifests", "changes"),
 }
 """The top-level keys of `--output json`: they stay. Objects below may gain keys."""

@@ -116,6 +116,16 @@ def parse(path: Path) -> tuple[dict[str, Json], dict[Keys, int]]:
     Raises:
         InputError: the file is missing, not UTF-8, not YAML, empty or not a mapping; with file and line.
     """
+    value, lines = parse_any(path)
+    if not isinstance(value, dict):
+        raise InputError(
+            "The file does not hold keys and values.", "Start each line with `key: value`.", f"{path}:{lines[()]}"
+        )
+    return value, lines
+
+
+def parse_any(path: Path) -> tuple[Json, dict[Keys, int]]:
+    """As `parse`, of whatever stands at the top: exports of Azure are often lists."""
     shown = str(path)
     root = _compose(_text(path), shown)
     if root is None:
@@ -124,15 +134,9 @@ def parse(path: Path) -> tuple[dict[str, Json], dict[Keys, int]]:
             "Write the file's keys into it; `landbridge new` makes a commented example.",
             f"{shown}:1",
         )
-    if not isinstance(root, MappingNode):
-        raise InputError(
-            "The file does not hold keys and values.", "Start each line with `key: value`.", f"{shown}:{_line(root)}"
-        )
     tree = Tree(shown)
     tree.lines[()] = _line(root)
-    value = tree.value(root)
-    assert isinstance(value, dict)  # a MappingNode gives nothing else
-    return value, tree.lines
+    return tree.value(root), tree.lines
 
 
 def _text(path: Path) -> str:
