@@ -183,6 +183,9 @@ def _joined(configuration: tuple[Described, InferenceDraft], services: list[Serv
         )
         raise InputError(message, "Name it together with one deployment configuration.", item.where(()))
     [deployment] = services[0].deployments
+    if deployment.environment.is_there or deployment.code.script:
+        message = "The web service says its environment and entry script itself."
+        raise InputError(message, "Leave the inference configuration out.", item.where(()))
     return replace(services[0], deployments=(_with_configuration(deployment, draft),))
 
 

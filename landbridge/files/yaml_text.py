@@ -10,7 +10,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from landbridge.domain.values import Json
 
-_PLAIN = re.compile(r"[A-Za-z_$/][\w./@=<>+-]*(:[\w./@=<>+-]+)*")
+_PLAIN = re.compile(r"(\./)?[A-Za-z_$/][\w./@=<>+-]*(:[\w./@=<>+-]+)*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})  # no text to a reader of YAML 1.1
 _WIDTH = 120
 

@@ -43,6 +43,7 @@ def service(data: Mapping[str, Json], inner: str, wishes: Wishes) -> ServiceDraf
     found = Found()
     endpoint = _endpoint(account, name, wishes, found)
     if versions:
+        _of_versions_alone(account, endpoint)
         parts = [_version(keys, dict(body), name) for keys, body in versions]
         deployments = tuple(draft for draft, _ in parts)
         entries = tuple(entry for _, listed in parts for entry in listed)
@@ -130,7 +131,12 @@ def new_compute_name(old: str) -> str:
 
 
 def _labels(account: Account) -> Mapping[str, Json]:
-    return next((item for key in ("kvTags", "tags") if isinstance(item := account.get(key), dict)), {})
+    """The service's own tags; those of a resource of Azure come with them."""
+    found: dict[str, Json] = {}
+    for key in ("tags", "kvTags"):
+        given = account.get(key)
+        found |= given if isinstance(given, dict) else {}
+    return found
 
 
 def _deployment(account: Account, endpoint: str, name: str) -> DeploymentDraft:
@@ -171,6 +177,15 @@ def _properties(account: Account) -> dict[str, Json]:
             account.claim(("properties", key), Outcome.REPORTED)
     account.claim(("properties",), Outcome.WRITTEN, "properties")
     return {key: item for key, item in found.items() if key not in _MADE_BY_SERVICE and not key.startswith("azureml.")}
+
+
+def _of_versions_alone(account: Account, endpoint: dict[str, Json]) -> None:
+    """What an AksEndpoint says above its versions."""
+    note = "each deployment has its own app_insights_enabled"
+    claim(account, "enable_app_insights", Outcome.NO_TWIN, note=note)
+    properties = _properties(account)
+    if properties:
+        endpoint["properties"] = properties
 
 
 def _version(place: Keys, body: dict[str, Json], endpoint: str) -> tuple[DeploymentDraft, tuple[Entry, ...]]:

@@ -114,10 +114,17 @@ def value(account: Account, name: str) -> Json:
 
 
 def claim(account: Account, name: str, outcome: Outcome, target: str = "", note: str = "") -> None:
-    """Claim every place of the value; what stands twice is said twice."""
+    """Claim every place of the value; where two places differ, the first counts."""
     secret = name.endswith("_key")
+    counts = value(account, name)
     for path in places(name):
-        account.claim(path, outcome, target, note, secret)
+        here = account.get(*path)
+        if here is None or here == counts:
+            account.claim(path, outcome, target, note, secret)
+        else:
+            account.claim(
+                path, Outcome.NO_TWIN, note=f"another value of `{name}` stands beside it, and counts", secret=secret
+            )
 
 
 def breach(account: Account, name: str, message: str, hint: str) -> Breach:
@@ -154,7 +161,8 @@ def settle(account: Account, twin: Twin) -> Iterator[tuple[str, int | bool] | De
     elif found is not None:
         written = _within(account, twin, int(found))
         yield twin.target, written
-        yield from _default(twin, f"written: {written}, as the file says")
+        said = "as the file says" if written == found else f"the file says {found:g}"
+        yield from _default(twin, f"written: {written}, {said}")
     elif twin.differs:
         yield twin.target, twin.v1
         yield from _default(twin, f"written: {twin.v1}, v1's default")
