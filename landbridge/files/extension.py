@@ -18,6 +18,7 @@ from landbridge.files.secrets import literal_secrets
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 Scalar = bool | int | float | str
+_REMEDY = "Settings hold no secrets: remove it, or name a protected setting by an environment variable."
 DOCS = "docs/azure/extension.md"
 
 
@@ -78,8 +79,8 @@ def load_extension(path: Path, present: Path | None = None) -> tuple[Extension, 
     """
     refuse_other_kinds(path, "extension", "FILE")
     document = read(path)
-    if problems := tuple(literal_secrets(document.data)):
-        raise refuse(document, problems)
+    if problems := tuple(literal_secrets({"settings": document.data.get("settings")})):
+        raise refuse(document, [Problem(item.keys, item.message, _REMEDY) for item in problems])
     wanted = _extension(check(ExtensionKeys, document, DOCS))
     there = _present(present, wanted) if present else None
     if found := breaches(wanted, there.settings if there else None):

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from landbridge.files.fields import Cpu, Gpus, Keys, Memory
+from landbridge.files.fields import Cpu, Gpus, Keys
 from landbridge.files.job_keys import EnvironmentKeys, Labels, Scalar, Version
 from landbridge.files.scenario_keys import ProbeKeys, RequestSettingsKeys
+from landbridge.files.units import memory_bytes_up
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=1)]
@@ -24,8 +25,8 @@ def _snake(value: object) -> object:
 
 
 def _switch(value: object) -> object:
-    """The schema has the words True and False where YAML has truth values."""
-    return str(value).lower() if isinstance(value, bool | str) else value
+    """The schema has the words `true` and `false` where YAML has truth values, which the SDK does not take."""
+    return value.lower() if isinstance(value, str) else value
 
 
 Snake = BeforeValidator(_snake)
@@ -86,7 +87,7 @@ class OnlineScaleKeys(Keys):
 
 class AmountKeys(Keys):
     cpu: Cpu | None = None
-    memory: Memory | None = None
+    memory: Annotated[int, BeforeValidator(memory_bytes_up)] | None = None
     gpu: Gpus | None = Field(default=None, alias="nvidia.com/gpu")
 
 

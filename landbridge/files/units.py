@@ -5,7 +5,7 @@ A fault is a `ValueError(message, hint)`, which `landbridge.files.document.check
 
 import ipaddress
 import re
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 # Kubernetes' quantity suffixes: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 _BYTES = {
@@ -21,6 +21,7 @@ _BYTES = {
     "Ti": 2**40,
     "Pi": 2**50,
 }
+_MEMORY_HINT = "Write an amount such as 512Mi, 2Gi or 1G."
 _SECONDS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)([A-Za-z]*)")
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
@@ -36,12 +37,14 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 def memory_bytes(value: object) -> int:
     """`512Mi`, `2Gi`, `1.5G` or a number of bytes."""
-    hint = "Write an amount such as 512Mi, 2Gi or 1G."
-    number, suffix = _amount(value, "memory", hint)
-    if suffix not in _BYTES:
-        raise ValueError(f"the unit {suffix!r} of {value!r} is not known", hint)
-    size = number * _BYTES[suffix]
-    return _whole(size, MAX_MEMORY_BYTES, f"{value!r} is not a possible amount of bytes", hint)
+    size = _bytes(value)
+    return _whole(size, MAX_MEMORY_BYTES, f"{value!r} is not a possible amount of bytes", _MEMORY_HINT)
+
+
+def memory_bytes_up(value: object) -> int:
+    """As `memory_bytes`; a part of a byte is rounded up, as Kubernetes does: Azure's samples write `0.1Gi`."""
+    size = _bytes(value).to_integral_value(ROUND_CEILING)
+    return _whole(size, MAX_MEMORY_BYTES, f"{value!r} is not a possible amount of bytes", _MEMORY_HINT)
 
 
 def cpu_millicores(value: object) -> int:
@@ -92,6 +95,13 @@ def weekday(value: object) -> int:
     if not isinstance(value, str) or value[:3].title() not in WEEKDAYS or len(value) > len("Wednesday"):
         raise ValueError(f"{value!r} is not a day of the week", f"Use one of: {', '.join(WEEKDAYS)}.")
     return WEEKDAYS.index(value[:3].title())
+
+
+def _bytes(value: object) -> Decimal:
+    number, suffix = _amount(value, "memory", _MEMORY_HINT)
+    if suffix not in _BYTES:
+        raise ValueError(f"the unit {suffix!r} of {value!r} is not known", _MEMORY_HINT)
+    return number * _BYTES[suffix]
 
 
 def _amount(value: object, what: str, hint: str) -> tuple[Decimal, str]:

@@ -16,6 +16,8 @@ from landbridge.files import units
         (units.memory_bytes, "2Gi", 2 * 2**30),
         (units.memory_bytes, "1.5Gi", 3 * 2**29),
         (units.memory_bytes, "1G", 10**9),
+        (units.memory_bytes_up, "0.1Gi", 107374183),
+        (units.memory_bytes_up, "1Gi", 2**30),
         (units.memory_bytes, "1k", 1000),
         (units.memory_bytes, 1024, 1024),
         (units.cpu_millicores, "500m", 500),
@@ -43,6 +45,8 @@ def test_amounts_are_read(parse, text, value):
     ("parse", "text"),
     [
         (units.memory_bytes, "2GB"),
+        (units.memory_bytes_up, "2GB"),
+        (units.memory_bytes_up, "9999999Pi"),
         (units.memory_bytes, "-1Gi"),
         (units.memory_bytes, "0.3"),
         (units.memory_bytes, True),

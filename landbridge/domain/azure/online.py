@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from landbridge.domain.job import JobEnvironment
 from landbridge.domain.scenario import ServingSettings
-from landbridge.domain.values import NO_OPTIONS, Json, Resources
+from landbridge.domain.values import Json, Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class OnlineEndpoint:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     traffic: Mapping[str, int] = field(default_factory=dict)
-    options: Mapping[str, Json] = NO_OPTIONS
+    options: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def on_kubernetes(self) -> bool:
@@ -53,4 +53,4 @@ class OnlineDeployment:
     limits: Resources = Resources()
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Json] = NO_OPTIONS
+    options: Mapping[str, Json] = field(default_factory=dict)

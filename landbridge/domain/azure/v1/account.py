@@ -88,7 +88,7 @@ class Account:
             for keys in [leaf for leaf in self._open if leaf[: len(place)] == place]:
                 del self._open[keys]
                 value = self._leaves[keys]
-                is_set = value not in (None, {}, [], "")
+                is_set = _is_set(value)
                 shown = (HIDDEN if secret else show(value)) if is_set else ""
                 what = outcome if is_set else Outcome.EMPTY
                 self.entries.append(Entry(keys, shown, what, target if is_set else "", note if is_set else ""))
@@ -104,13 +104,17 @@ class Account:
         """All entries in the order of the file; what nobody claimed is unknown."""
         for keys in [*self._open]:
             value = self._leaves[keys]
-            empty = value in (None, {}, [])
+            empty = not _is_set(value)
             note = "" if empty else "no key of v1 that is known; nothing was made of it"
             shown = "" if empty else HIDDEN if is_secretive(keys) else show(value)
             self.entries.append(Entry(keys, shown, Outcome.EMPTY if empty else Outcome.UNKNOWN, "", note))
         self._open.clear()
         order = {keys: number for number, keys in enumerate(self._leaves)}
         return tuple(sorted(self.entries, key=lambda entry: order[entry.keys]))
+
+
+def _is_set(value: Json) -> bool:
+    return value not in (None, {}, [], "")
 
 
 def has_credentials(text: str) -> bool:

@@ -2,15 +2,15 @@
 
 import json
 import os
+from pathlib import Path
+
+loaded = {}
 
 
 def init():
-    global model, words
-    with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.txt")) as file:
-        model = file.read().strip()
-    with open("src/words.json") as file:
-        words = json.load(file)
+    loaded["model"] = (Path(os.environ["AZUREML_MODEL_DIR"]) / "model.txt").read_text().strip()
+    loaded["words"] = json.loads(Path("src/words.json").read_text())
 
 
 def run(raw_data):
-    return {"model": model, "greeting": words["greeting"], "given": json.loads(raw_data)}
+    return {"model": loaded["model"], "greeting": loaded["words"]["greeting"], "given": json.loads(raw_data)}
