@@ -1,4 +1,4 @@
-"""`ops`: what IT operations do to clusters. It takes inventories only; no command of data science needs what these need."""
+"""`ops`: what IT operations do to clusters. It takes their files only; no command of data science needs what these need."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -29,8 +29,10 @@ def akscompute(  # noqa: PLR0913, PLR0917 - typer reads options from the signatu
         ),
     ],
     to: Annotated[str, typer.Option("--to", metavar="FOLDER", help="Where to write.")],
-    name: Annotated[str, typer.Option("--name", help="Name of the endpoint, where the file has none.")] = "",
-    compute: Annotated[str, typer.Option("--compute", metavar="NAME", help="Name of the new compute.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Name of the endpoint. Without it: v1's.")] = "",
+    compute: Annotated[
+        str, typer.Option("--compute", metavar="NAME", help="Name of the new compute. Without it: v1's with -k8s.")
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:

@@ -49,23 +49,30 @@ def plan(  # noqa: PLR0913, PLR0917 - typer reads options from the signature
     Exit code 1 when one cannot be reached.
     """
     from landbridge.cli import show
-    from landbridge.cli.ops_shown import UNWELL, show_diagnoses
-    from landbridge.domain.operating import Verdict
+    from landbridge.cli.ops_shown import show_diagnoses
     from landbridge.operations.ops.network import proxy_address
-    from landbridge.operations.plain import as_json
 
     proxy_address(proxy)  # refused before anything is printed
     network = _network(region, cluster, features, (workspace_id, storage, registry))
     rows = list(_checked(network, proxy, private_link, timeout)) if check else []
     if output is Output.JSON:
-        show.print_json({**_lists(network, proxy, private_link), "checks": [as_json(row) for row in rows]})
-        if any(row.verdict is Verdict.FAIL for row in rows):
-            raise typer.Exit(UNWELL)
+        _answer(_lists(network, proxy, private_link), rows)
         return
     _print(network, proxy, private_link)
     if check:
         show.heading("Reachable from here")
         show_diagnoses(network.region, rows, output)
+
+
+def _answer(lists: dict[str, Json], rows: "list[Diagnosis]") -> None:
+    from landbridge.cli import show
+    from landbridge.cli.ops_shown import UNWELL
+    from landbridge.domain.operating import Verdict
+    from landbridge.operations.plain import as_json
+
+    show.print_json({**lists, "checks": [as_json(row) for row in rows]})
+    if any(row.verdict is Verdict.FAIL for row in rows):
+        raise typer.Exit(UNWELL)
 
 
 def _network(region: str, cluster: ClusterKind, features: Features, names: tuple[str, str, str]) -> "Network":

@@ -8,6 +8,7 @@ import pytest
 
 from landbridge.domain.values import Pattern
 from landbridge.files.document import read
+from landbridge.files.extension import load_extension
 from landbridge.files.inventory import load_inventory
 from landbridge.files.job import load_job
 from landbridge.files.scenario import load_scenario
@@ -16,7 +17,7 @@ from tests.docs.pages import ROOT, Block, all_blocks
 
 YAML = all_blocks("yaml")
 QUOTED = [block for language in ("python", "toml") for block in all_blocks(language) if block.words]
-KINDS = {"scenario", "inventory", "job"}
+KINDS = {"scenario", "inventory", "job", "extension"}
 
 
 @pytest.fixture
@@ -42,6 +43,8 @@ def test_every_yaml_block_can_be_read_and_a_marked_one_loads(block: Block, folde
         load_inventory(file, str(folder / "home"))
     elif kind == "job":
         load_job(file)
+    elif kind == "extension":
+        load_extension(file)
 
 
 @pytest.mark.parametrize("pattern", list(Pattern))

@@ -6,6 +6,9 @@ import pytest
 
 from landbridge.domain.values import Pattern
 from landbridge.drivers import GROUP
+from landbridge.files.azure_pages import PAGES
+from landbridge.files.azure_pages import REGENERATE as REGENERATE_AZURE
+from landbridge.files.azure_pages import main as write_azure_pages
 from landbridge.files.errors_page import REGENERATE, error_classes, main, page
 from tests.docs.pages import ROOT
 
@@ -29,6 +32,13 @@ def test_the_errors_page_has_every_error_with_its_exit_code():
 def test_the_drawn_tree_names_every_error():
     drawn = page().split("```text\n", 1)[1].split("```", 1)[0]
     assert [error.__name__ for error in error_classes() if error.__name__ not in drawn] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_azure_s_pages_are_what_the_tables_say(name, tmp_path):
+    write_azure_pages([str(tmp_path)])
+    committed = (ROOT / "docs/reference" / name).read_text()
+    assert committed == (tmp_path / name).read_text() == PAGES[name](), f"Run: {REGENERATE_AZURE}"
 
 
 def test_every_driver_has_a_section():

@@ -195,6 +195,9 @@ class TestMeaning:
         found = migrated(tmp_path, {**CONFIG, "aadAuthEnabled": True, "tokenAuthEnabled": True})
         assert {values(found)[name][0] for name in ("aadAuthEnabled", "tokenAuthEnabled")} == {"written"}
 
+    def test_another_name_is_a_change(self, tmp_path: Path) -> None:
+        assert values(migrated(tmp_path, CONFIG, "--name", "other"))["name"] == ("changed", "endpoint: name: other")
+
     def test_a_timeout_beyond_v2_s_limit_is_cut_and_told(self, tmp_path: Path) -> None:
         found = migrated(tmp_path, {**CONFIG, "scoringTimeoutMs": 600_000})
         assert values(found)["scoringTimeoutMs"][0] == "changed"

@@ -89,7 +89,8 @@ def _without_versions(data: Mapping[str, Json], inner: str) -> dict[str, Json]:
 def _endpoint(account: Account, name: str, wishes: Wishes, found: Found) -> dict[str, Json]:
     access(account, found)
     compute = _compute(account, wishes, found)
-    account.claim(("name",), Outcome.WRITTEN, "endpoint: name")
+    renamed = name != account.get("name")
+    account.claim(("name",), Outcome.CHANGED if renamed else Outcome.WRITTEN, f"endpoint: name: {name}")
     endpoint: dict[str, Json] = {
         "name": name,
         "compute": f"azureml:{compute}",
