@@ -283,6 +283,11 @@ class TestRefused:
         data["properties"]["resourceId"] = "/subscriptions/s"
         assert "no id of an AKS cluster" in refused(tmp_path, data)
 
+    @pytest.mark.parametrize("name", ["../../tmp/x", "", None, "a b", "-a"])
+    def test_a_compute_s_name_is_no_path(self, name: str | None, tmp_path: Path) -> None:
+        data = json.loads((HERE / "compute.json").read_text())
+        assert "no name of a compute" in refused(tmp_path, {**data, "name": name})
+
     @pytest.mark.parametrize("data", [{"hello": 1}, [], [1], {"value": []}, 7], ids=str)
     def test_what_describes_nothing_is_refused(self, data: Any, tmp_path: Path) -> None:
         refused(tmp_path, data)

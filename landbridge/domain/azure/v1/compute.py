@@ -13,6 +13,7 @@ from landbridge.domain.values import Json
 CERT_VARIABLE, KEY_VARIABLE = "ROUTER_CERT_PEM", "ROUTER_KEY_PEM"
 EXTENSION = "azureml"
 _RESOURCE = re.compile(r"/resourceGroups/([^/]+)/providers/Microsoft\.ContainerService/managedClusters/([^/]+)", re.I)
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?")
 _AKS = "properties"  # of the properties of a compute: what is AKS' own
 _SAID_BY_SERVICE = (
     *("id", "type", "location", "identity", "sku", "systemData", "computeType", "computeLocation", "provisioningState"),
@@ -29,8 +30,9 @@ def compute(data: Mapping[str, Json], wishes: Wishes) -> ComputeDraft:
     body = _compute(account, wishes, old)
     extension = _extension(account, todo)
     breaches: list[Breach] = []
-    if not old and not wishes.compute:
-        breaches.append(Breach((), "The compute has no name.", "Name v2's with --compute."))
+    if not _NAME.fullmatch(old):
+        hint = "Write the name that v1 has: letters, digits and dashes."
+        breaches.append(Breach(account.keys("name"), f"{old!r} is no name of a compute.", hint))
     if not _RESOURCE.search(str(body["resource_id"])):
         message = "`resourceId` is no id of an AKS cluster."
         breaches.append(Breach(account.keys("resourceId"), message, "Write the id of its managedClusters resource."))

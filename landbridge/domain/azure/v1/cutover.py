@@ -7,6 +7,7 @@ https://github.com/Azure/AML-Kubernetes/blob/master/docs/attach-compute-on-aks-v
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from landbridge.domain.azure.v1.draft import ComputeDraft, ModelRef, ServiceDraft
 
@@ -99,10 +100,11 @@ def _bundle(endpoint: str, models: Sequence[ModelRef]) -> tuple[str, ...]:
     root = f"{endpoint}/models"
     found = []
     for model in models:
-        version = f"--version {model.version}" if model.version else "--label latest"
-        place = f"{root}/{model.name}"
-        found.append(f"az ml model download --name {model.name} {version} --download-path {endpoint}/download")
-        found.append(f"mkdir -p {place} && mv {endpoint}/download/{model.name} {place}/{model.version or 'latest'}")
+        version = f"--version {quote(model.version)}" if model.version else "--label latest"
+        kept = f"{root}/{model.name}/{model.version or 'latest'}"
+        place, fetched = quote(f"{root}/{model.name}"), quote(f"{endpoint}/download/{model.name}")
+        found.append(f"az ml model download --name {quote(model.name)} {version} --download-path {endpoint}/download")
+        found.append(f"mkdir -p {place} && mv {fetched} {quote(kept)}")
     name = bundle_name(endpoint)
     return (*found, f"az ml model create --name {name} --version 1 --type custom_model --path {root}")
 
