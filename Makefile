@@ -38,6 +38,9 @@ test-slow: setup  ## all patterns, with real training; services killed
 test-chaos: setup  ## runs, jobs and hosts killed at exact moments
 	$(RUN) -m pytest -m chaos -n 2
 
+test-azure: setup  ## the Azure ML SDK against a double of Azure on this machine
+	$(RUN) -m pytest tests/azure -m azure -n 2
+
 test-cluster: setup  ## tests on two real Kubernetes clusters, as root; the first run builds them for a quarter of an hour
 	$(RUN) -m pytest tests/cluster -m "cluster and not slow" -n 0
 
@@ -73,4 +76,4 @@ bench: setup  ## what we claim, measured here
 clean:  ## the environment and what demos left
 	rm -rf .venv .uv .demo
 
-.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-cluster test-cluster-slow lab-up lab-down check bench clean
+.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-azure test-cluster test-cluster-slow lab-up lab-down check bench clean
