@@ -1,12 +1,15 @@
 """The fixtures `azure`, a double of Azure for one test, and `ml`, the unmodified SDK's client for its workspace."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.azure.double.double import Double, running
 from tests.azure.double.ground import Ground
+from tests.azure.sdk import SCORE, TRAIN
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever needs the SDK is not for the quick run."""
     for item in items:
-        if "ml" in getattr(item, "fixturenames", ()):
+        if {"ml", "submit"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.azure)
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))  # of its own, at import and use
 
@@ -24,18 +27,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def azure_ground() -> Iterator[Ground]:
     """The loop, the authority and the warm fork server of all doubles of the session."""
     ground = Ground()
+    if aiohttp := sys.modules.get("aiohttp.connector"):
+        # It made its context when it was imported, and never looks at SSL_CERT_FILE again. A new process needs nothing.
+        aiohttp._SSL_CONTEXT_VERIFIED.load_verify_locations(ground.authority.pem)
     yield ground
     ground.close()
 
 
 @pytest.fixture
-def azure(azure_ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
+def tracking_url() -> str:
+    """A real MLflow server behind the workspace's tracking address; a test module that has one says so here."""
+    return ""
+
+
+@pytest.fixture
+def azure(azure_ground: Ground, monkeypatch: pytest.MonkeyPatch, tracking_url: str) -> Iterator[Double]:
     """A double with an empty workspace, for which the environment variables are set.
 
     The test fails at its end when something was asked that is not Azure's, or asked or answered otherwise than Azure
     specifies. A test that provokes just that says so with `azure.expect`.
     """
-    with running(azure_ground) as double:
+    with running(azure_ground, mlflow_url=tracking_url) as double:
         for name, value in double.environment.items():
             monkeypatch.setenv(name, value)
         yield double
@@ -50,3 +62,26 @@ def ml(azure: Double) -> "MLClient":
     places = azure.places
     scope = (places.subscription, places.resource_group, places.workspace)
     return MLClient(DefaultAzureCredential(), *scope, enable_telemetry=False, show_progress=False)
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "train.py").write_text(TRAIN)
+    (folder / "score.py").write_text(SCORE)
+    return folder
+
+
+@pytest.fixture
+def submit(ml: "MLClient", code: Path) -> Callable[..., Any]:
+    """Submit a command job with the code, on compute `k8s` unless told otherwise."""
+    from azure.ai.ml import command
+    from azure.ai.ml.entities import Environment
+
+    def make(line: str, **more: Any) -> Any:
+        usual = {"compute": "k8s", "environment": Environment(image="mcr.microsoft.com/azureml/minimal:latest")}
+        job = command(command=line, code=str(code), **{**usual, **more})
+        return ml.jobs.create_or_update(job)
+
+    return make

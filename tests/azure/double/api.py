@@ -6,7 +6,7 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tests.azure.double.job_run import LOG
+from tests.azure.double.job_run import LOGS
 from tests.azure.double.login import Login
 from tests.azure.double.ml_jobs import Jobs, Run
 from tests.azure.double.places import PROVIDER
@@ -65,7 +65,7 @@ class Api:
         run = self._jobs.run(part(request, "run"))
         value = self._described(run)
         container, prefix = self._world.container(ARTIFACTS), f"{run_folder(run.name)}/"
-        logs = [name[len(prefix) :] for name in self._world.blobs.names(container, prefix) if name.endswith(LOG)]
+        logs = [name[len(prefix) :] for name in self._world.blobs.names(container, f"{prefix}{LOGS}/")]
         host = self._world.places.blob_host
         value["logFiles"] = {
             name: f"https://{host}/{container}/{prefix}{name}?{self._world.sas(container)}" for name in logs

@@ -166,10 +166,12 @@ class Arm:
     resources: Resources
     operations: Operations
 
-    def make(self, request: Request, resource: dict[str, Json], work: Work, status: int = 0) -> Response:
+    def make(
+        self, request: Request, resource: dict[str, Json], work: Work, status: int = 0, creating: str = "Creating"
+    ) -> Response:
         """Answer a PUT or PATCH that takes a while: `work` runs, and its end becomes the resource's provisioning state."""
         is_new = self.resources.find(resource["id"]) is None
-        state = "Creating" if is_new else "Updating"
+        state = creating if is_new else "Updating"
         resource["properties"]["provisioningState"] = state
         self.resources.put(resource)
 

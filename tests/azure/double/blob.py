@@ -1,7 +1,6 @@
 """The blob service over HTTP, as azure-storage-blob and adlfs speak it: containers, block blobs, lists, ranges, copies.
 
-Signatures are not computed anew: a request needs a shared key, a SAS or a token of the double, a SAS must be in time,
-and a token must be known. tests/azure/test_blob.py asks the same of Azurite where there is one.
+tests/azure/test_blob.py asks the same of Azurite where there is one.
 """
 
 import base64
@@ -10,11 +9,12 @@ import email.utils
 import hashlib
 import re
 import urllib.parse
-from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tests.azure.double.blob_access import Access
+from tests.azure.double.blob_error import BlobError
 from tests.azure.double.blob_list import containers_xml, list_xml
 from tests.azure.double.blob_store import Blob, BlobStore, Container
 
@@ -23,24 +23,16 @@ _META = "x-ms-meta-"
 _BLOCK = re.compile(rb"<(?:Latest|Committed|Uncommitted)>([^<]+)<")
 
 
-class BlobError(Exception):
-    """What the service refuses, in its own code."""
-
-    def __init__(self, status: int, code: str) -> None:
-        super().__init__(code)
-        self.status, self.code = status, code
-
-
 class BlobService:
-    """One account. `knows_token` says whether a bearer token is one that the double issued and still honours."""
+    """One account."""
 
-    def __init__(self, store: BlobStore, account: str, knows_token: Callable[[str], bool]) -> None:
-        self._store, self._account, self._knows_token = store, account, knows_token
+    def __init__(self, store: BlobStore, account: str, access: Access) -> None:
+        self._store, self._account, self._access = store, account, access
 
     async def __call__(self, request: Request) -> Response:
         name, _, blob = request.scope["path"].lstrip("/").partition("/")
         try:
-            self._check_access(request)
+            self._access.check(request)
             if not name:
                 response = _xml(containers_xml(self._account, self._store, request.query_params))
             elif request.query_params.get("restype") == "container":
@@ -48,24 +40,10 @@ class BlobService:
             else:
                 response = await self._blob(request, self._existing(name), blob)
         except BlobError as error:
-            response = _error(error, request)
+            response = error.answer(request)
         response.headers["x-ms-version"] = request.headers.get("x-ms-version", VERSION)
         response.headers["x-ms-request-id"] = f"{id(request):x}"
         return response
-
-    def _check_access(self, request: Request) -> None:
-        kind, _, value = request.headers.get("authorization", "").partition(" ")
-        query = request.query_params
-        if kind == "SharedKey":
-            if not value.startswith(f"{self._account}:"):
-                raise BlobError(403, "AuthenticationFailed")
-        elif kind == "Bearer":
-            if not self._knows_token(value):
-                raise BlobError(401, "InvalidAuthenticationInfo")
-        elif "sig" not in query:
-            raise BlobError(401, "NoAuthenticationInformation")
-        elif query.get("se", "") < datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"):
-            raise BlobError(403, "AuthenticationFailed")
 
     def _existing(self, name: str) -> Container:
         if name not in self._store.containers:
@@ -214,12 +192,3 @@ def _properties(blob: Blob) -> dict[str, str]:
 
 def _xml(text: str) -> Response:
     return Response(text, media_type="application/xml")
-
-
-def _error(error: BlobError, request: Request) -> Response:
-    text = (
-        f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{error.code}</Code><Message>{error.code}</Message></Error>'
-    )
-    without = request.method == "HEAD" or error.status == 304
-    headers = {"x-ms-error-code": error.code, "Content-Type": "application/xml"}
-    return Response("" if without else text, error.status, headers)

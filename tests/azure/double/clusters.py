@@ -13,6 +13,7 @@ from tests.azure.double.wire import ArmError, Handlers, Json, bad_request, body,
 from tests.azure.double.world import World
 
 AKS, ARC = "Microsoft.ContainerService/managedClusters", "Microsoft.Kubernetes/connectedClusters"
+_CREATING = {AKS: "Creating", ARC: "Provisioning"}
 EXTENSIONS = "Microsoft.KubernetesConfiguration/extensions"
 ML_EXTENSION = "microsoft.azureml.kubernetes"
 DEFAULT_TYPE = {
@@ -103,7 +104,7 @@ class Clusters:
         given, path = await body(request), request.scope["path"]
         self.of(path)
         kind = AKS if AKS.lower() in path.lower() else ARC
-        return self._world.arm.make(request, self._cluster(path, kind, given), nothing)
+        return self._world.arm.make(request, self._cluster(path, kind, given), nothing, creating=_CREATING[kind])
 
     async def _delete(self, request: Request) -> Response:
         return self._world.arm.delete(request, request.scope["path"], nothing)

@@ -17,6 +17,7 @@ from tests.azure.double.allowed import is_allowed
 from tests.azure.double.api import Api
 from tests.azure.double.app import App
 from tests.azure.double.blob import BlobService
+from tests.azure.double.blob_access import Access
 from tests.azure.double.clusters import Clusters
 from tests.azure.double.faults import FaultPlan
 from tests.azure.double.front import Front
@@ -29,6 +30,7 @@ from tests.azure.double.ml_deployments import Deployments
 from tests.azure.double.ml_endpoints import Endpoints
 from tests.azure.double.ml_jobs import Jobs
 from tests.azure.double.ml_workspace import Workspace
+from tests.azure.double.neighbours import Neighbours
 from tests.azure.double.places import PROVIDER, Places
 from tests.azure.double.record import Recorder
 from tests.azure.double.scoring import Scoring
@@ -60,19 +62,21 @@ class Double:
         world = self.world
         self.clusters = Clusters(world)
         self.computes = Computes(world, self.clusters)
-        self.jobs = Jobs(world, self.computes, self.login, self.network)
+        assets = Assets(world)
+        self.jobs = Jobs(world, assets, self.computes, self.login, self.network)
         self.deployments = Deployments(world, self.computes, self._ground.forks, self.network)
         endpoints = Endpoints(world, self.deployments, self.login)
         batch = Batch(world, self.jobs, self.login)
         scoring = Scoring(world, endpoints, self.deployments, batch)
         ours = (self.computes, self.jobs, endpoints, self.deployments, batch, self.clusters)
-        parts = (Workspace(world), Assets(world), *ours)
+        parts = (Workspace(world), neighbours := Neighbours(world), assets, *ours)
         table: dict[str, Handlers] = {}
         for one in parts:
             table |= one.routes()
         self._arm = Routes(table | self._own_routes())
         self._api = Api(world, self.login, self.jobs, batch.data_routes())
-        blob = BlobService(world.blobs, self.places.account, self.login.knows)
+        access = Access(self.places.account, world.account_key, self.login.knows)
+        blob = BlobService(world.blobs, self.places.account, access)
         services = {
             "management": self._management,
             "login": self.login,
@@ -82,7 +86,7 @@ class Double:
             "router": scoring.router,
         }
         self._app = App(self.places, services, self.faults, self.record)
-        self.seeds = Seeds(world, self.clusters, self.computes)
+        self.seeds = Seeds(world, self.clusters, self.computes, neighbours)
 
     @property
     def faults(self) -> FaultPlan:

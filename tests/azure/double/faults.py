@@ -115,7 +115,7 @@ class FaultPlan:
 
 
 class Broken(Response):
-    """Sends the first `share` of an answer, and breaks the connection off. 0 = not even a status."""
+    """Sends the first `share` of an answer, and breaks the connection off. 0 = not even a status, but one byte."""
 
     def __init__(self, whole: Response, share: float) -> None:
         super().__init__(status_code=whole.status_code)
@@ -134,6 +134,9 @@ class Broken(Response):
             await self._whole(scope, receive, less)
             transport.close()  # what is written goes out first
         else:
-            transport.abort()
+            # Of an answer without any byte, urllib3 behind a proxy says that the proxy could not be reached, as if nothing
+            # had been done (it asks `has_connected_to_proxy` of a connection that it closed already).
+            transport.write(b"H")
+            transport.close()
         while (await receive())["type"] != "http.disconnect":
             continue

@@ -1,11 +1,9 @@
 """One job as it really runs: its inputs fetched, its code started as a process of this machine, its outputs put away."""
 
 import asyncio
-import contextlib
 import os
 import re
 import shutil
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,15 +11,12 @@ from pathlib import Path
 
 from tests.azure.double.arm import now
 from tests.azure.double.durations import seconds
+from tests.azure.double.job_processes import Processes
 from tests.azure.double.uris import locate, run_folder
 from tests.azure.double.wire import ArmError, Json, said
 from tests.azure.double.world import ARTIFACTS, World
 
-LOG = "user_logs/std_log.txt"
-LOOK_SECONDS = 0.05
-"""How often the log is put into the blob store while the job runs."""
-GRACE_SECONDS = 1.0
-"""Between the request to end and the kill, s; on a cluster 30 s are usual, which no test shall wait for."""
+LOGS = "user_logs"
 ENDED = ("Completed", "Failed", "Canceled")
 _EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.([A-Za-z_]\w*)\s*\}\}")
 _OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
@@ -43,6 +38,7 @@ class JobRun:
     Attributes:
         has_room: asked until the compute has room; raises JobError when it never will.
         environment: of the process, under the job's own variables.
+        completed: called before the job counts as completed.
     """
 
     world: World
@@ -50,12 +46,12 @@ class JobRun:
     folder: Path
     has_room: Callable[[], bool]
     environment: Mapping[str, str]
+    completed: Callable[[dict[str, Json]], None]
     status: str = "NotStarted"
     error: dict[str, Json] | None = None
     started: str = ""
     ended: str = ""
     _task: asyncio.Task[None] | None = None
-    _process: asyncio.subprocess.Process | None = None
     _cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     _values: dict[str, dict[str, str]] = field(default_factory=dict)
     """Of inputs and outputs, by kind and name."""
@@ -83,7 +79,6 @@ class JobRun:
             command, outputs = self._prepare(properties)
             self.status, self.started = "Running", now()
             code = await self._execute(command, properties)
-            self._put_log()
             self._put_outputs(outputs)
             if not self._cancelled.is_set():
                 self.status = "Finalizing"
@@ -147,40 +142,9 @@ class JobRun:
             raise JobError("UserError", f"Unable to mount or download {uri}: {error}") from error
 
     async def _execute(self, command: str, properties: dict[str, Json]) -> int:
-        log = self.folder / "std_log.txt"
-        with log.open("wb") as stream:
-            self._process = await asyncio.create_subprocess_exec(
-                "/bin/sh", "-c", command, cwd=self.folder / "code", stdout=stream, stderr=stream,
-                stdin=asyncio.subprocess.DEVNULL, env=self._variables(properties), start_new_session=True,
-            )  # fmt: skip
-        limit = seconds((properties.get("limits") or {}).get("timeout"))
-        code = asyncio.ensure_future(self._process.wait())
-        cancelled = asyncio.ensure_future(self._cancelled.wait())
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + limit if limit else None
-        try:
-            while not code.done() and not cancelled.done() and (deadline is None or loop.time() < deadline):
-                await asyncio.wait([code, cancelled], timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                self._put_log()
-            if not code.done():
-                self._cancelled.set()  # a job that runs past its limit is cancelled
-            return await self._end(code)
-        finally:
-            cancelled.cancel()
-
-    async def _end(self, code: "asyncio.Future[int]") -> int:
-        """End what is left of the job's processes; returns the exit code."""
-        assert self._process is not None
-        if not code.done():
-            self._kill(signal.SIGTERM)
-            await asyncio.wait([code], timeout=GRACE_SECONDS)
-        self._kill(signal.SIGKILL)
-        return await code
-
-    def _kill(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
+        processes = Processes(self.folder, self._put_logs)
+        await processes.run(command, properties, self._variables(properties))
+        return await processes.wait(seconds((properties.get("limits") or {}).get("timeout")), self._cancelled)
 
     def _variables(self, properties: dict[str, Json]) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_FOR_JOBS)}
@@ -198,10 +162,10 @@ class JobRun:
         given = {key: str(value) for key, value in said(properties.get("environmentVariables")).items()}
         return {**kept, "PATH": path, **self.environment, **own, **told, **given}
 
-    def _put_log(self) -> None:
-        log = self.folder / "std_log.txt"
-        if log.exists():
-            self.world.blobs.put(self.world.container(ARTIFACTS), f"{run_folder(self.name)}/{LOG}", log.read_bytes())
+    def _put_logs(self) -> None:
+        container, prefix = self.world.container(ARTIFACTS), f"{run_folder(self.name)}/{LOGS}"
+        for log in self.folder.glob("std_log*.txt"):
+            self.world.blobs.put(container, f"{prefix}/{log.name}", log.read_bytes())
 
     def _put_outputs(self, outputs: Mapping[str, Path]) -> None:
         properties = self.resource["properties"]
@@ -217,10 +181,11 @@ class JobRun:
 
     def _conclude(self, code: int) -> None:
         if code == 0:
+            self.completed(self.resource)
             self.status = "Completed"
             return
-        log = self.world.blobs.make(self.world.container(ARTIFACTS)).blobs[f"{run_folder(self.name)}/{LOG}"].data
-        tail = log.decode(errors="replace").strip()[-1000:]
+        logs = sorted(self.folder.glob("std_log*.txt"), key=lambda log: log.stat().st_mtime)
+        tail = logs[-1].read_text(errors="replace").strip()[-1000:]
         self._fail(
             "UserError", f"Execution failed. User process '/bin/sh' exited with status code {code}. Error: {tail}"
         )

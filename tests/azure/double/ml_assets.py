@@ -1,5 +1,6 @@
 """Versioned assets of the workspace: codes, environments, models, data."""
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,26 +19,32 @@ class Kind:
     """One kind of asset.
 
     Attributes:
-        path: as in the address.
+        path: as in the resource's address.
+        address: the property that says where its files lie.
         fixed: properties that no later PUT changes.
         defaults: what the service adds. Without some of them azure-ai-ml fails on its own answer.
     """
 
     path: str
+    address: str
     fixed: tuple[str, ...]
     defaults: Mapping[str, Json]
 
 
-KINDS = (
-    Kind("codes", ("codeUri",), {"provisioningState": "Succeeded"}),
-    Kind("environments", ("image", "condaFile", "build"), {"osType": "Linux", "provisioningState": "Succeeded"}),
-    Kind(
-        "models",
-        ("modelUri", "modelType"),
-        {"flavors": {}, "modelType": "custom_model", "provisioningState": "Succeeded"},
-    ),
-    Kind("data", ("dataUri", "dataType"), {"dataType": "uri_folder"}),
+CODES = Kind("codes", "codeUri", ("codeUri",), {"provisioningState": "Succeeded"})
+ENVIRONMENTS = Kind(
+    "environments", "", ("image", "condaFile", "build"), {"osType": "Linux", "provisioningState": "Succeeded"}
 )
+MODELS = Kind(
+    "models",
+    "modelUri",
+    ("modelUri", "modelType"),
+    {"flavors": {}, "modelType": "custom_model", "provisioningState": "Succeeded"},
+)
+DATA = Kind("data", "dataUri", ("dataUri", "dataType"), {"dataType": "uri_folder"})
+KINDS = (CODES, ENVIRONMENTS, MODELS, DATA)
+MODEL_TYPES = frozenset({"mlflow_model", "custom_model", "triton_model"})
+_SHORT = re.compile(r"azureml:(?P<name>[^/:@]+)(?::(?P<version>[^/]+)|@(?P<label>[^/]+))")
 COMMON = {"description": None, "tags": {}, "properties": {}, "isAnonymous": False, "isArchived": False}
 SHOWN = {"activeonly": (False,), "archivedonly": (True,), "all": (False, True)}
 
@@ -86,6 +93,17 @@ class Assets:
             properties["environmentType"] = "UserCreated"
         made = self._world.add(f"{kind.path}/versions", names, properties)
         return JSONResponse(made, 200 if old else 201)
+
+    def knows(self, asset: str) -> bool:
+        """Whether a job may name it: by identifier, as `azureml:name:version` or `@latest`, or in Azure's own registry."""
+        if match := _SHORT.fullmatch(asset):
+            versions = self._world.resources.children(self._world.ml("environments/versions", match["name"]))
+            return any(match["label"] == "latest" or one["name"] == match["version"] for one in versions)
+        return asset.startswith("azureml://registries/azureml/") or self._world.resources.find(asset) is not None
+
+    def next_version(self, kind: Kind, name: str) -> str:
+        versions = self._world.resources.children(self._world.ml(f"{kind.path}/versions", name))
+        return str(max((int(one["name"]) for one in versions if one["name"].isdigit()), default=0) + 1)
 
     async def _get(self, request: Request) -> Response:
         return JSONResponse(self._world.resources.get(request.scope["path"]))

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from tests.azure.double.job_run import ENDED, JobError, JobRun
 from tests.azure.double.login import Login
-from tests.azure.double.ml_assets import SHOWN
+from tests.azure.double.ml_assets import DATA, MODEL_TYPES, MODELS, SHOWN, Assets
 from tests.azure.double.ml_computes import Computes
 from tests.azure.double.places import PROVIDER
 from tests.azure.double.uris import run_folder, store_uri
@@ -42,8 +42,11 @@ class Run(Protocol):
 class Jobs:
     """Runs by name. `environment` is what a process needs to reach the double."""
 
-    def __init__(self, world: World, computes: Computes, login: Login, environment: Mapping[str, str]) -> None:
-        self._world, self._computes, self._login, self._environment = world, computes, login, environment
+    def __init__(
+        self, world: World, assets: Assets, computes: Computes, login: Login, environment: Mapping[str, str]
+    ) -> None:
+        self._world, self._assets, self._computes, self._login = world, assets, computes, login
+        self._environment = environment
         self.runs: dict[str, Run] = {}
 
     def routes(self) -> Mapping[str, Handlers]:
@@ -65,9 +68,8 @@ class Jobs:
         self._world.resources.put(resource)
         folder = Path(self._world.root) / "jobs" / resource["name"]
         properties = resource["properties"]
-        run = JobRun(
-            self._world, resource, folder, lambda: self._has_room(properties), self._variables(resource["name"])
-        )
+        environment = self._variables(properties)
+        run = JobRun(self._world, resource, folder, lambda: self._has_room(properties), environment, self._register)
         self.runs[resource["name"]] = run
         run.start()
         return run
@@ -136,8 +138,7 @@ class Jobs:
             raise bad_request(f"The job name is longer than {NAME_LIMIT} characters.")
         for key, what in (("computeId", "compute"), ("environmentId", "environment"), ("codeId", "code")):
             asset = given.get(key)
-            is_curated = str(asset).startswith("azureml://registries/")
-            if asset and not is_curated and self._world.resources.find(asset) is None:
+            if asset and not self._assets.knows(asset):
                 raise ArmError(400, "UserError", f"The specified {what} {asset} was not found.")
         if given.get("computeId"):
             self._check_type(self._world.resources.get(given["computeId"]), given.get("resources") or {})
@@ -172,6 +173,15 @@ class Jobs:
         made = {"id": self._world.ml("jobs", name), "name": name, "type": f"{PROVIDER}/workspaces/jobs"}
         return {**made, "properties": {**defaults, **properties, "outputs": outputs, "services": services}}
 
+    def _register(self, job: dict[str, Json]) -> None:
+        """Outputs that have a name become assets."""
+        for key, one in job["properties"]["outputs"].items():
+            if name := one.get("assetName"):
+                kind = MODELS if one["jobOutputType"] in MODEL_TYPES else DATA
+                type_key = "modelType" if kind is MODELS else "dataType"
+                given = {kind.address: f"azureml://jobs/{job['name']}/outputs/{key}", type_key: one["jobOutputType"]}
+                self._assets.keep(kind, (name, one.get("assetVersion") or self._assets.next_version(kind, name)), given)
+
     def _has_room(self, properties: Mapping[str, Json]) -> bool:
         """Raises JobError when the cluster behind the compute cannot run jobs at all."""
         compute_id = properties.get("computeId")
@@ -184,11 +194,12 @@ class Jobs:
             raise JobError(*refusal)
         return compute["name"] not in self._computes.full
 
-    def _variables(self, name: str) -> dict[str, str]:
+    def _variables(self, properties: Mapping[str, Json]) -> dict[str, str]:
         """The way to the double; for tracking, an address with a token, as Azure has it for clients without its plug-in."""
         if not self._world.mlflow_url:
             return dict(self._environment)
         places = self._world.places
         address = f"https://{places.api_host}/mlflow/v1.0{places.workspace_id}"
         token = self._login.issue(places.management)
-        return {**self._environment, "MLFLOW_TRACKING_URI": address, "MLFLOW_TRACKING_TOKEN": token}
+        tracking = {"MLFLOW_TRACKING_URI": address, "MLFLOW_TRACKING_TOKEN": token}
+        return {**self._environment, **tracking, "MLFLOW_EXPERIMENT_NAME": str(properties["experimentName"])}

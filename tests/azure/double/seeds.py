@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.azure.double.clusters import AKS, ARC, DEFAULT_TYPE, Clusters, Inside
 from tests.azure.double.ml_computes import Computes
+from tests.azure.double.neighbours import Neighbours
 from tests.azure.double.wire import Json
 from tests.azure.double.world import BLOBSTORE, World
 
@@ -21,8 +22,8 @@ KINDS = {"aks": AKS, "arc": ARC}
 class Seeds:
     """Every method returns the resource, or what a test changes about it."""
 
-    def __init__(self, world: World, clusters: Clusters, computes: Computes) -> None:
-        self._world, self._clusters, self._computes = world, clusters, computes
+    def __init__(self, world: World, clusters: Clusters, computes: Computes, neighbours: Neighbours) -> None:
+        self._world, self._clusters, self._computes, self._neighbours = world, clusters, computes, neighbours
 
     def cluster(
         self, name: str, kind: str = "arc", settings: Mapping[str, str] | None = None, **properties: Json
@@ -50,6 +51,15 @@ class Seeds:
     def managed_compute(self, name: str = "cpu", size: str = "Standard_DS3_v2") -> str:
         """An AmlCompute; returns its identifier."""
         return str(self._computes.add_managed(name, size)["id"])
+
+    def close(self, what: str, status: str = "Approved") -> None:
+        """Take away public access, and give a private endpoint whose connection is `status`.
+
+        `what`: workspace, storageAccount, keyVault, containerRegistry.
+        """
+        workspace = self._world.resources.get(self._world.places.workspace_id)
+        resource_id = workspace["id"] if what == "workspace" else workspace["properties"][what]
+        self._neighbours.close(resource_id, status)
 
     def environment(self, name: str, version: str = "1", image: str = "mcr.microsoft.com/azureml/minimal") -> str:
         """An environment of the workspace, as the curated ones are."""

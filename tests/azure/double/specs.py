@@ -21,10 +21,10 @@ FOLDER = Path(__file__).parents[1] / "specs"
 _LATER = {
     # What azure-ai-ml and the management clients send, but the snapshot of February 2024 does not have yet.
     "Microsoft.MachineLearningServices": {
-        "2024-01-01-preview": "2023-10-01",
+        "2024-01-01-preview": "2023-08-01-preview",
         "2024-04-01-preview": "2023-08-01-preview",
         "2024-10-01-preview": "2023-08-01-preview",
-        "2025-01-01-preview": "2023-10-01",
+        "2025-01-01-preview": "2023-08-01-preview",
         "2022-10-01": "2023-10-01",
         "2022-10-01-preview": "2023-08-01-preview",
         "2023-02-01-preview": "2023-04-01-preview",
