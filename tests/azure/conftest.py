@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever needs the SDK is not for the quick run."""
     for item in items:
-        if {"ml", "submit"} & set(getattr(item, "fixturenames", ())):
+        if "ml" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.azure)
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))  # of its own, at import and use
 

@@ -46,9 +46,9 @@ class Store:
     def __init__(self, url: str, account: str, key: str) -> None:
         self.url, self.account, self.key = url, account, key
 
-    def container(self, credential: Any = None) -> ContainerClient:
+    def container(self, **options: Any) -> ContainerClient:
         """A new one."""
-        client = ContainerClient(self.url, f"c{uuid.uuid4().hex[:12]}", credential or self.key, retry_total=0)
+        client = ContainerClient(self.url, f"c{uuid.uuid4().hex[:12]}", self.key, retry_total=0, **options)
         client.create_container()
         return client
 
@@ -115,8 +115,14 @@ def test_an_empty_blob_is_read(store: Store) -> None:
 
 
 def test_a_large_blob_goes_up_in_blocks_and_comes_down_in_pieces(store: Store) -> None:
-    data = os.urandom(70 << 20)
-    blob = store.container().get_blob_client("large")
+    data = os.urandom(9 << 20)
+    sizes = {
+        "max_single_put_size": 1 << 20,
+        "max_block_size": 1 << 20,
+        "max_single_get_size": 1 << 20,
+        "max_chunk_get_size": 1 << 20,
+    }
+    blob = store.container(**sizes).get_blob_client("large")
     blob.upload_blob(data, max_concurrency=8)
     assert blob.get_blob_properties().size == len(data)
     assert blob.download_blob(max_concurrency=4).readall() == data

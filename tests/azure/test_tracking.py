@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 pytest_plugins = ["tests.services.running_host"]
+pytestmark = pytest.mark.azure  # it starts a host, for its MLflow
 DEADLINE_SECONDS = 60.0
 
 

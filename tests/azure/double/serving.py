@@ -74,6 +74,8 @@ class ModelServer:
 
     async def stop(self) -> None:
         if self._process is not None:
+            if self._process.phase is not ColourPhase.READY and self._process.child is not None:
+                self._process.child.kill()  # it loads or hangs, and has no request to end
             await self._process.stop()
         await self.client.aclose()
         shutil.rmtree(self.folder, ignore_errors=True)
