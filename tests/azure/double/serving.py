@@ -1,8 +1,11 @@
 """One online deployment as it really serves: a process with the registered model, behind a Unix socket."""
 
 import asyncio
+import contextlib
 import itertools
+import os
 import shutil
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,9 +77,12 @@ class ModelServer:
 
     async def stop(self) -> None:
         if self._process is not None:
-            if self._process.phase is not ColourPhase.READY and self._process.child is not None:
-                self._process.child.kill()  # it loads or hangs, and has no request to end
+            child = self._process.child
+            if self._process.phase is not ColourPhase.READY and child is not None:
+                _kill(child.pid)  # it loads or hangs, and has no request to end
             await self._process.stop()
+            if child is not None:
+                _kill(child.pid)
         await self.client.aclose()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -146,6 +152,12 @@ class ModelServer:
 
         probes = (_probe(properties.get("livenessProbe")), _probe(properties.get("readinessProbe")))
         return Launch(start, self.deployment["id"], Path(order["socket"]), Path(order["reason"]), *probes)
+
+
+def _kill(pid: int) -> None:
+    """The whole group: a worker of gunicorn that hangs does not notice that its master is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _probe(given: Mapping[str, Json] | None) -> Probe:
