@@ -54,7 +54,10 @@ class Child:
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        self._signal(signal.SIGKILL)
+        """End it, and what it started in its process group: a server's workers, hung as well, would outlive it."""
+        if self.code is None and self._process is not None and self._process.is_running():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     async def end(self, grace_seconds: float = 5.0) -> int:
         """Ask it to end, kill it when it does not; returns the exit code."""

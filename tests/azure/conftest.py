@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 
+HERE = Path(__file__).parent
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever needs the SDK is not for the quick run."""
     for item in items:
-        if "ml" in getattr(item, "fixturenames", ()):
+        if HERE in item.path.parents:
             item.add_marker(pytest.mark.azure)
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))  # of its own, at import and use
 

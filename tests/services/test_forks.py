@@ -1,5 +1,6 @@
 """The fork server: children start warm, end with their owner, and are awaited without blocking."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -77,6 +78,16 @@ async def test_a_program_is_a_child_like_any_other(forks: Forks, tmp_path: Path)
     child = await forks.command(["sh", "-c", "echo $WORD; exit 3"], tmp_path / "log", "sh", {"WORD": "hello"})
     assert await child.wait() == 3
     assert (tmp_path / "log").read_text() == "hello\n"
+
+
+async def test_a_hung_program_is_killed_with_all_its_workers(forks: Forks, tmp_path: Path) -> None:
+    child = await forks.command(["sh", "-c", "trap '' TERM; sleep 60 & sleep 60; true"], tmp_path / "log", "child")
+    shell = psutil.Process(child.pid)
+    while len(workers := shell.children()) < 2:
+        await asyncio.sleep(0.01)
+    assert await child.end(grace_seconds=0.1) == -signal.SIGKILL
+    gone, alive = psutil.wait_procs(workers, timeout=GONE_SECONDS)
+    assert (len(gone), alive) == (2, [])
 
 
 async def test_a_module_that_cannot_be_imported_stops_the_start() -> None:
