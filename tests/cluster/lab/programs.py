@@ -48,6 +48,7 @@ PROGRAMS = {
         Program("coredns"),
         Program("gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway"),
         Program("kube", link_flags=_KUBERNETES_FLAGS),
+        Program("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     )
 }
 CRD_SOURCES = {
