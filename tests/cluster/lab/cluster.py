@@ -1,12 +1,12 @@
-"""One cluster: its control plane, its node, its object store. Each daemon's flags, and when it counts as up."""
+"""One cluster: its control plane, its node, its object store, and when each counts as up."""
 
 import json
 import secrets
-import ssl
 import urllib.request
 from pathlib import Path
 
 from tests.cluster.lab import node_images, pki
+from tests.cluster.lab.control_plane import ControlPlane
 from tests.cluster.lab.host import manifest, run, wait_until, write
 from tests.cluster.lab.oci import Image
 from tests.cluster.lab.processes import make_cgroups, start, tail
@@ -24,7 +24,6 @@ DAEMONS = (
     "objectstore",
 )
 BUCKET = "landbridge"
-_ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
 def bring_up(site: Site, images: tuple[Image, ...]) -> None:
@@ -34,7 +33,7 @@ def bring_up(site: Site, images: tuple[Image, ...]) -> None:
         LabError: a component did not come up; with its name and the end of its log.
     """
     make_cgroups(site)
-    pki.make(site)
+    pki.make(control_plane(site))
     node_images.give_images(site, images)
     start(site, "containerd", *_containerd(site))
     _start_control_plane(site)
@@ -46,72 +45,22 @@ def bring_up(site: Site, images: tuple[Image, ...]) -> None:
     _apply(site)
 
 
+def control_plane(site: Site) -> ControlPlane:
+    return ControlPlane(site.name, site.run, site.kubeconfig, site.node_address, site.services)
+
+
 def api_is_ready(site: Site) -> bool:
-    """Ask the API server over the hub, as tests will; its word about itself needs no credentials."""
-    trust = ssl.create_default_context(cafile=str(site.run / "pki" / "ca.crt"))
-    try:
-        with urllib.request.urlopen(f"{site.api}/readyz", timeout=2, context=trust) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    """Ask the API server over the hub, as tests will."""
+    return control_plane(site).is_ready()
 
 
 def _start_control_plane(site: Site) -> None:
-    kube, keys = build("kube"), site.run / "pki"
-    client, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
-    etcd: list[str | Path] = [
-        "--data-dir",
-        site.run / "etcd",
-        "--listen-client-urls",
-        client,
-        "--advertise-client-urls",
-        client,
-    ]
-    etcd += [
-        "--listen-peer-urls",
-        peer,
-        "--unsafe-no-fsync",  # its data lives no longer than the lab
-        "--log-level",
-        "warn",
-    ]
-    start(site, "etcd", kube, "etcd", *etcd)
-    start(site, "kube-apiserver", kube, "kube-apiserver", "--etcd-servers", client, *_apiserver(site, keys))
+    plane = control_plane(site)
+    start(site, "etcd", *plane.etcd())
+    start(site, "kube-apiserver", *plane.api_server())
     _wait(site, "kube-apiserver", 60)
-    loopback = ["--bind-address", "127.0.0.1", "--leader-elect=false"]
-    controllers: list[str | Path] = [
-        "--kubeconfig",
-        keys / "controller-manager.kubeconfig",
-        "--use-service-account-credentials",
-    ]
-    controllers += ["--root-ca-file", keys / "ca.crt", "--service-account-private-key-file", keys / "accounts.key"]
-    controllers += ["--node-monitor-grace-period", "20s"]
-    start(site, "kube-controller-manager", kube, "kube-controller-manager", *controllers, *loopback)
-    scheduler = keys / "scheduler.kubeconfig"
-    start(site, "kube-scheduler", kube, "kube-scheduler", "--kubeconfig", scheduler, *loopback)
-
-
-def _apiserver(site: Site, keys: Path) -> list[str | Path]:
-    return [
-        *("--advertise-address", site.node_address, "--cert-dir", keys),
-        *("--tls-cert-file", keys / "apiserver.crt", "--tls-private-key-file", keys / "apiserver.key"),
-        *("--token-auth-file", keys / "tokens.csv", "--authorization-mode", "Node,RBAC"),
-        *("--enable-admission-plugins", "NodeRestriction", "--allow-privileged"),
-        *("--service-cluster-ip-range", f"{site.prefix}.128.0/20", "--service-account-issuer", _ISSUER),
-        *(
-            "--service-account-key-file",
-            keys / "accounts.key",
-            "--service-account-signing-key-file",
-            keys / "accounts.key",
-        ),
-        *(
-            "--kubelet-client-certificate",
-            keys / "kubelet-client.crt",
-            "--kubelet-client-key",
-            keys / "kubelet-client.key",
-        ),
-        # Without the address first, logs of pods are asked for under the node's name, which no DNS knows.
-        "--kubelet-preferred-address-types=InternalIP,Hostname",
-    ]
+    start(site, "kube-controller-manager", *plane.controllers())
+    start(site, "kube-scheduler", *plane.scheduler())
 
 
 def _containerd(site: Site) -> list[str | Path]:

@@ -5,34 +5,33 @@ import datetime
 import ipaddress
 import json
 import secrets
+from collections.abc import Mapping
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tests.cluster.lab.control_plane import ControlPlane
 from tests.cluster.lab.host import write
-from tests.cluster.lab.settings import Site
 
-_USERS = {
-    "admin": "system:masters",
-    "system:kube-controller-manager": "",
-    "system:kube-scheduler": "",
-    "system:node:{site}": "system:nodes",
-    "system:kube-proxy": "system:node-proxier",
+USERS = {
+    "admin": ("admin", "system:masters"),
+    "controller-manager": ("system:kube-controller-manager", ""),
+    "scheduler": ("system:kube-scheduler", ""),
+    "kubelet": ("system:node:{site}", "system:nodes"),
+    "kube-proxy": ("system:kube-proxy", "system:node-proxier"),
 }
-"""User and group; the control plane's users have their rights by name."""
-_FILES = ("admin", "controller-manager", "scheduler", "kubelet", "kube-proxy")
-"""The users' kubeconfigs, in the order above."""
+"""The name of a kubeconfig, and its user and group; the control plane's users have their rights by name."""
 _LIFETIME = datetime.timedelta(days=30)
 
 
-def make(site: Site) -> None:
+def make(plane: ControlPlane, users: Mapping[str, tuple[str, str]] = USERS) -> None:
     """Write pki/ (CA, API server, its client for kubelets, service-account key), tokens and kubeconfigs, all 0600."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _sign(_subject("landbridge-lab"), authority_key, None, None)
-    _save(site, "ca", authority, authority_key)
-    addresses = [site.node_address, f"{site.prefix}.128.1", "127.0.0.1"]
+    _save(plane, "ca", authority, authority_key)
+    addresses = [plane.address, plane.api_service, "127.0.0.1"]
     names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
     alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
@@ -41,33 +40,33 @@ def make(site: Site) -> None:
         ("kubelet-client", _subject("apiserver-kubelet-client", "system:masters"), None),
     ):
         key = ec.generate_private_key(ec.SECP256R1())
-        _save(site, name, _sign(subject, key, (authority, authority_key), extension), key)
+        _save(plane, name, _sign(subject, key, (authority, authority_key), extension), key)
     accounts = ec.generate_private_key(ec.SECP256R1())
-    write(site.run / "pki" / "accounts.key", _pem(accounts), 0o600)
-    _make_users(site, authority.public_bytes(serialization.Encoding.PEM).decode())
+    write(plane.keys / "accounts.key", _pem(accounts), 0o600)
+    _make_users(plane, users, authority.public_bytes(serialization.Encoding.PEM).decode())
 
 
-def _make_users(site: Site, authority: str) -> None:
+def _make_users(plane: ControlPlane, users: Mapping[str, tuple[str, str]], authority: str) -> None:
     rows = []
-    for file, (user, group) in zip(_FILES, _USERS.items(), strict=True):
+    for file, (user, group) in users.items():
         token = secrets.token_hex(24)
-        named = user.format(site=site.name)
+        named = user.format(site=plane.name)
         rows.append(f'{token},{named},{named},"{group}"' if group else f"{token},{named},{named}")
-        target = site.kubeconfig if file == "admin" else site.run / "pki" / f"{file}.kubeconfig"
-        write(target, _kubeconfig(site, token, authority), 0o600)
-    write(site.run / "pki" / "tokens.csv", "\n".join(rows) + "\n", 0o600)
+        target = plane.kubeconfig if file == "admin" else plane.keys / f"{file}.kubeconfig"
+        write(target, _kubeconfig(plane, token, authority), 0o600)
+    write(plane.keys / "tokens.csv", "\n".join(rows) + "\n", 0o600)
 
 
-def _kubeconfig(site: Site, token: str, authority: str) -> str:
+def _kubeconfig(plane: ControlPlane, token: str, authority: str) -> str:
     inline = base64.b64encode(authority.encode()).decode()
-    named = {"name": site.name}
+    named = {"name": plane.name}
     value = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{**named, "cluster": {"server": site.api, "certificate-authority-data": inline}}],
+        "clusters": [{**named, "cluster": {"server": plane.api, "certificate-authority-data": inline}}],
         "users": [{**named, "user": {"token": token}}],
-        "contexts": [{**named, "context": {"cluster": site.name, "user": site.name}}],
-        "current-context": site.name,
+        "contexts": [{**named, "context": {"cluster": plane.name, "user": plane.name}}],
+        "current-context": plane.name,
     }
     return json.dumps(value, indent=2)  # which is YAML too
 
@@ -111,9 +110,9 @@ def _sign(
     return builder.sign(signer, hashes.SHA256())
 
 
-def _save(site: Site, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
-    write(site.run / "pki" / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM).decode())
-    write(site.run / "pki" / f"{name}.key", _pem(key), 0o600)
+def _save(plane: ControlPlane, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+    write(plane.keys / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM).decode())
+    write(plane.keys / f"{name}.key", _pem(key), 0o600)
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> str:

@@ -64,6 +64,16 @@ CRD_SOURCES = {
 """Module, the start of its files' names, and the resources that are enough for what the lab uses."""
 
 
+KWOK_STAGES = (
+    "node/fast/node-initialize",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease",
+    "pod/fast/pod-ready",
+    "pod/general/pod-complete",
+    "pod/fast/pod-delete",
+)
+"""What becomes of kwok's nodes and pods: Ready at once; the pods of Jobs end after a while, or when their annotation says."""
+
+
 def build(name: str, say: Callable[[str], None] = lambda line: None) -> Path:
     """Return the binary, building it when the cache lacks it. At the lowest priority: it takes minutes.
 
@@ -92,13 +102,24 @@ def custom_resources() -> Path:
     return kept
 
 
+def kwok_stages() -> str:
+    """Return how kwok lets nodes and pods live, as its Go module publishes it."""
+    folder = _module(PROGRAMS["kwok"], "sigs.k8s.io/kwok") / "kustomize" / "stage"
+    return "\n---\n".join((folder / f"{stage}.yaml").read_text() for stage in KWOK_STAGES)
+
+
 def _crd_files() -> list[Path]:
     found = []
     for module, (start, resources) in CRD_SOURCES.items():
-        _go(PROGRAMS["gateway"], "go", "mod", "download", module)
-        folder = Path(_go(PROGRAMS["gateway"], "go", "list", "-m", "-f", "{{.Dir}}", module).strip())
+        folder = _module(PROGRAMS["gateway"], module)
         found += [folder / f"{start}{resource}.yaml" for resource in resources]
     return found
+
+
+def _module(program: Program, module: str) -> Path:
+    """Return the folder of a module's files, in the version that the program is built from."""
+    _go(program, "go", "mod", "download", module)
+    return Path(_go(program, "go", "list", "-m", "-f", "{{.Dir}}", module).strip())
 
 
 def _go(program: Program, *command: str | Path) -> str:

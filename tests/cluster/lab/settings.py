@@ -47,6 +47,10 @@ class Site:
         return f"{self.prefix}.0.0/16"
 
     @property
+    def services(self) -> str:
+        return f"{self.prefix}.128.0/20"
+
+    @property
     def api(self) -> str:
         return f"https://{self.node_address}:6443"
 
