@@ -10,6 +10,7 @@ use), and ends them. Needs no root. Run: python -m benchmarks.cluster_scale [nod
 
 import json
 import re
+import signal
 import sys
 import time
 from collections import Counter
@@ -193,5 +194,6 @@ def say(what: str, value: float, unit: str, more: str = "") -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended, and its folder deleted
     defaults = ("1000", "500", "100", "200")
     main(*(int(given or default) for given, default in zip_longest(sys.argv[1:], defaults)))

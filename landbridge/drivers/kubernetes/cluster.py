@@ -6,13 +6,14 @@ building thousands of them costs more than the answer itself, and manifests are 
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from landbridge import __version__
 from landbridge.domain.errors import (
     ConflictError,
     InputError,
@@ -78,10 +79,11 @@ class Request:
 class Cluster:
     """A namespace of a cluster. Every method raises only errors of `landbridge.domain.errors`."""
 
-    def __init__(self, client: Any, namespace: str, label: str) -> None:
+    def __init__(self, client: Any, namespace: str, label: str, wait: Callable[[], object] | None = None) -> None:
         self._client = client
         self.namespace = namespace
         self.label = label  # how messages name it
+        self._wait = wait  # before each request
 
     def get(self, kind: Kind, name: str) -> Object:
         """Read one object. Raises NotFoundError."""
@@ -110,15 +112,15 @@ class Cluster:
                     raise
         return self._pages(request)
 
-    def create(self, kind: Kind, body: Object) -> tuple[Object, bool]:
-        """Ensure that the object named in `body` exists; the first one stays. Returns it, and whether it is new."""
+    def create(self, kind: Kind, body: Object) -> Object | None:
+        """Ensure that the object named in `body` exists; the first one stays. Returns it when it is new, else None."""
         name = str(body["metadata"]["name"])
         try:
-            return self._json(Request("POST", self.path(kind), f"creating {kind.singular} {name!r}", body)), True
+            return self._json(Request("POST", self.path(kind), f"creating {kind.singular} {name!r}", body))
         except ConflictError as error:
             if "AlreadyExists" not in error.message:
                 raise
-        return self.get(kind, name), False
+        return None
 
     def apply(self, kind: Kind, body: Object) -> Object:
         """Server-side apply: ours are the fields of `body`, all others stay as they are."""
@@ -168,6 +170,8 @@ class Cluster:
             return _parsed(self._call(request, "application/json").data, request.doing)
 
     def _call(self, request: Request, accept: str) -> Any:
+        if self._wait:
+            self._wait()
         headers = {"Accept": accept}
         if request.body is not None:
             headers["Content-Type"] = request.media
@@ -219,6 +223,11 @@ def beside(cluster: Cluster, namespace: str) -> Cluster:
     return Cluster(cluster._client, namespace, f"namespace {namespace!r}")
 
 
+def paced(cluster: Cluster, wait: Callable[[], object]) -> Cluster:
+    """The same namespace; `wait` is called before each request."""
+    return Cluster(cluster._client, cluster.namespace, cluster.label, wait)
+
+
 def connect(kubeconfig: str, context: str, namespace: str) -> Cluster:
     """A connection to `namespace`; connections to one cluster share their sockets, in one process.
 
@@ -258,7 +267,9 @@ def _client(kubeconfig: str, context: str, _changed: int, _process: int) -> Any:
         raise InputError(
             f"The kubeconfig {_named(kubeconfig)} cannot be used: {error}{_known(kubeconfig, context)}.", hint
         ) from error
-    return client.ApiClient(configuration)
+    made = client.ApiClient(configuration)
+    made.user_agent = f"landbridge/{__version__}"  # whom an API server's books name
+    return made
 
 
 def _lower(headers: Any) -> dict[str, str]:

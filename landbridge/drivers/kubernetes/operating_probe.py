@@ -98,7 +98,7 @@ def run(cluster: Cluster, objects: tuple[Object, Object], seconds: float) -> Map
     name = str(job["metadata"]["name"])
     try:
         cluster.create(SECRETS, order)
-        made, _ = cluster.create(JOBS, job)
+        made = cluster.create(JOBS, job) or cluster.get(JOBS, name)
         owner = {"apiVersion": JOBS.api, "kind": "Job", "name": name, "uid": made["metadata"]["uid"]}
         cluster.patch(SECRETS, name, {"metadata": {"ownerReferences": [owner]}})
         return _answer(cluster, name, seconds)

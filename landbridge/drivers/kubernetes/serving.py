@@ -36,7 +36,8 @@ from landbridge.drivers.kubernetes.pod_template import common_labels
 from landbridge.drivers.kubernetes.routes import ENDPOINT, Backend, check_weights, read_gateway, route_name
 from landbridge.drivers.kubernetes.serving_counts import count
 from landbridge.drivers.kubernetes.serving_findings import findings
-from landbridge.drivers.kubernetes.serving_state import Seen, look, pace, statuses
+from landbridge.drivers.kubernetes.serving_state import EndpointReader, Seen, look
+from landbridge.drivers.kubernetes.shared_reading import the_one
 from landbridge.drivers.kubernetes.traffic import (
     AUTOSCALERS,
     BUDGETS,
@@ -87,13 +88,14 @@ class KubernetesServing:
             self._write_traffic(cluster, traffic, with_it, seen.traffic)
 
     def observe(self, endpoint: str) -> EndpointStatus:
+        """As the port says; all who observe endpoints of the namespace in this process at once share one reading."""
         with self._doing(f"observing endpoint {endpoint}"):
-            pace((self._options.kubeconfig, self._options.context, self._options.namespace, endpoint))
             cluster, traffic = self._connect()
-            seen = look(cluster, traffic, endpoint)
-            if not seen.deployments:
+            found = self._reader().seen(cluster, traffic, endpoint)
+            if found is None:
                 return EndpointStatus(endpoint, "")
-            return EndpointStatus(endpoint, traffic.url(endpoint), statuses(cluster, seen), dict(seen.traffic))
+            seen, statuses = found
+            return EndpointStatus(endpoint, traffic.url(endpoint), statuses, dict(seen.traffic))
 
     def predict(self, endpoint: str, colour: str, body: str, timeout_seconds: float) -> Prediction:
         with self._doing(f"asking endpoint {endpoint}"):
@@ -142,7 +144,7 @@ class KubernetesServing:
                 raise NotFoundError(
                     f"There is no endpoint {endpoint} on {self._target.name}.", "Apply a colour first; it creates one."
                 )
-            found = statuses(cluster, seen)
+            found = self._reader().statuses(cluster, seen)
             for colour in (name for name, weight in weights.items() if weight):
                 _require_ready(endpoint, colour, found.get(colour))
             wanted = {name: weights.get(name, 0) for name in seen.deployments}
@@ -172,6 +174,10 @@ class KubernetesServing:
         gateway = read_gateway(options.gateway, options.namespace)
         return cluster, GatewayTraffic(cluster, gateway, options) if gateway else FlipTraffic(cluster)
 
+    def _reader(self) -> EndpointReader:
+        options = self._options
+        return the_one(EndpointReader, options.kubeconfig, options.context, options.namespace, options.gateway)
+
     def _check(self, endpoint: str, weights: Mapping[str, int]) -> None:
         check_weights(endpoint, weights)
         if not self.percents().issuperset(weights.values()):
@@ -184,7 +190,7 @@ class KubernetesServing:
         """Whether what runs is what `colour` orders. A failed colour is not: it is started anew."""
         if told(seen.deployments[colour.colour], PROCESS) != process_of(colour):
             return False
-        return statuses(cluster, seen)[colour.colour].phase is not ColourPhase.FAILED
+        return self._reader().statuses(cluster, seen)[colour.colour].phase is not ColourPhase.FAILED
 
     def _start(self, cluster: Cluster, colour: ColourSpec, before: Object | None) -> Object:
         """Write everything of the colour, the Deployment last: without it nothing of it counts."""
@@ -215,8 +221,8 @@ class KubernetesServing:
         body = traffic.body(seen.endpoint, backends, weights)
         body["metadata"]["labels"] = {**common_labels(self._target), **body["metadata"]["labels"]}
         if seen.router is None:
-            written, is_new = cluster.create(traffic.kind, body)
-            if not is_new:
+            written = cluster.create(traffic.kind, body)
+            if written is None:
                 raise ConflictError(f"Endpoint {seen.endpoint} was created by somebody else just now.", "Try again.")
             return written
         if traffic.kind is SERVICES:

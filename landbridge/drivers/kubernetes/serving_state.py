@@ -1,33 +1,23 @@
-"""An endpoint, read from the cluster: its colours' Deployments and the object that holds its traffic."""
+"""Endpoints, read from the cluster: their colours' Deployments, the object that holds the traffic, and their pods."""
 
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.requests import ColourStatus
-from landbridge.domain.values import Resources
-from landbridge.drivers.kubernetes.capacity import total_of
-from landbridge.drivers.kubernetes.cluster import NODES, PODS, Cluster
+from landbridge.domain.values import ColourPhase
+from landbridge.drivers.kubernetes.cluster import PODS, Cluster, paced
 from landbridge.drivers.kubernetes.colours import backend_of, selector, told
-from landbridge.drivers.kubernetes.routes import COLOUR, Backend, route_name
+from landbridge.drivers.kubernetes.node_sizes import NodeSizes, Sizes
+from landbridge.drivers.kubernetes.routes import COLOUR, ENDPOINT, Backend, route_name
 from landbridge.drivers.kubernetes.serving_phase import Sight, colour_status, needs_nodes
+from landbridge.drivers.kubernetes.shared_reading import Pace, SharedReading, selectors
 from landbridge.drivers.kubernetes.traffic import DEPLOYMENTS, Traffic
 
 Object = dict[str, Any]
-
-
-READ_EVERY_SECONDS = 0.1  # a reading takes 4 requests; loops that wait for a colour ask as often as they can
-_read_at: dict[tuple[str, ...], float] = {}
-
-
-def pace(place: tuple[str, ...]) -> None:
-    """Let this process read one endpoint ten times a second at most: an API server has others to serve."""
-    wait = _read_at.get(place, 0.0) + READ_EVERY_SECONDS - time.monotonic()
-    if wait > 0:
-        time.sleep(wait)
-    _read_at[place] = time.monotonic()
+Statuses = dict[str, ColourStatus]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +35,62 @@ class Seen:
         return [backend_of(self.deployments[name]) for name in dict.fromkeys(order) if name in self.deployments]
 
 
-def statuses(cluster: Cluster, seen: Seen) -> dict[str, ColourStatus]:
-    """Every colour as it is now."""
-    pods = cluster.items(PODS, selector(seen.endpoint)) if seen.deployments else []
-    sight = Sight(pods, time.time(), _empty_nodes(cluster) if needs_nodes(pods) else None)
-    return {name: colour_status(item, sight) for name, item in seen.deployments.items()}
+class EndpointReader:
+    """Reads the endpoints of one namespace, for all who follow one in this process."""
 
+    def __init__(self) -> None:
+        self._shared: SharedReading[tuple[Seen, Statuses]] = SharedReading()
+        self._pace = Pace()
+        self._sizes = NodeSizes()
 
-def _empty_nodes(cluster: Cluster) -> list[Resources] | None:
-    """What each node has; None when that may not be asked: a team need not see the cluster's nodes."""
-    try:
-        return [total_of(node) for node in cluster.items(NODES)]
-    except LandbridgeError:
-        return None
+    def seen(self, cluster: Cluster, traffic: Traffic, endpoint: str) -> tuple[Seen, Statuses] | None:
+        """An endpoint and its colours as they are now, None when it has none. May wait: for others' reading, then its turn."""
+        return self._shared.of(endpoint, lambda names: self._read(paced(cluster, self._pace.wait), traffic, names))
+
+    def statuses(self, cluster: Cluster, seen: Seen) -> Statuses:
+        """Every colour of one endpoint, before something of it is changed."""
+        return self._judged(cluster, seen, cluster.items(PODS, selector(seen.endpoint)) if seen.deployments else [])
+
+    def _judged(self, cluster: Cluster, seen: Seen, pods: Sequence[Object]) -> Statuses:
+        def by(sizes: Sizes) -> Statuses:
+            sight = Sight(pods, time.time(), sizes)
+            return {name: colour_status(item, sight) for name, item in seen.deployments.items()}
+
+        return self._sizes.judge(cluster, by, _ends_one) if needs_nodes(pods) else by(None)
+
+    def _read(self, cluster: Cluster, traffic: Traffic, names: Sequence[str]) -> dict[str, tuple[Seen, Statuses]]:
+        parts = list(selectors(ENDPOINT, names))
+        deployments = _by_endpoint(item for part in parts for item in cluster.items(DEPLOYMENTS, part))
+        routers = {str(item["metadata"]["name"]): item for part in parts for item in cluster.items(traffic.kind, part)}
+        pods = _by_endpoint(item for part in parts for item in cluster.items(PODS, part))
+        found = {}
+        for name in names:
+            seen = _seen(name, deployments[name], routers.get(route_name(name)), traffic)
+            if seen.deployments:
+                found[name] = seen, self._judged(cluster, seen, pods[name])
+        return found
 
 
 def look(cluster: Cluster, traffic: Traffic, endpoint: str) -> Seen:
-    """Read the endpoint once. A Deployment on its way out is no colour any more."""
-    found = [
-        item for item in cluster.items(DEPLOYMENTS, selector(endpoint)) if "deletionTimestamp" not in item["metadata"]
-    ]
-    deployments = {told(item, COLOUR): item for item in found}
-    router = cluster.find(traffic.kind, route_name(endpoint))
+    """Read one endpoint, before something of it is changed."""
+    deployments = cluster.items(DEPLOYMENTS, selector(endpoint))
+    return _seen(endpoint, deployments, cluster.find(traffic.kind, route_name(endpoint)), traffic)
+
+
+def _seen(endpoint: str, found: Sequence[Object], router: Object | None, traffic: Traffic) -> Seen:
+    """A Deployment on its way out is no colour any more."""
+    deployments = {told(item, COLOUR): item for item in found if "deletionTimestamp" not in item["metadata"]}
     weights = traffic.read(router, deployments) if router else dict.fromkeys(deployments, 0)
     held = {colour: weight for colour, weight in weights.items() if colour in deployments or weight}
     return Seen(endpoint, deployments, router, held)
+
+
+def _by_endpoint(items: Iterable[Object]) -> dict[str, list[Object]]:
+    found = defaultdict(list)
+    for item in items:
+        found[item["metadata"]["labels"][ENDPOINT]].append(item)
+    return found
+
+
+def _ends_one(found: Statuses) -> bool:
+    return any(status.phase is ColourPhase.FAILED for status in found.values())

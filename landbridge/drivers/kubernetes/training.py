@@ -10,34 +10,27 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from landbridge.domain.capacity import Capacity
-from landbridge.domain.errors import InputError, LandbridgeError, NotFoundError, RefusedError
+from landbridge.domain.errors import InputError, NotFoundError, RefusedError
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.job import CommandJob
 from landbridge.domain.names import is_legal_label
 from landbridge.domain.plan import Finding
 from landbridge.domain.requests import TrainingJob
-from landbridge.domain.values import Avoid, JobPhase, JobRef, JobStatus, Resources
+from landbridge.domain.values import Avoid, JobPhase, JobRef, JobStatus
 from landbridge.drivers.kubernetes.artifacts import ArtifactStore, artifact_store
-from landbridge.drivers.kubernetes.capacity import measure, total_of
-from landbridge.drivers.kubernetes.cluster import EVENTS, JOBS, NODES, PODS, Cluster, Object, connect
+from landbridge.drivers.kubernetes.capacity import measure
+from landbridge.drivers.kubernetes.cluster import JOBS, Cluster, Object, connect
 from landbridge.drivers.kubernetes.errors import lacks_namespace
 from landbridge.drivers.kubernetes.job_manifest import JOB_LABEL, KEY_ENDED, KEY_OUTPUTS, kube_name
 from landbridge.drivers.kubernetes.options import read_options
 from landbridge.drivers.kubernetes.pod_template import MANAGED_BY, OURS, TARGET
 from landbridge.drivers.kubernetes.reasons import Why
+from landbridge.drivers.kubernetes.shared_reading import the_one
 from landbridge.drivers.kubernetes.training_findings import findings
 from landbridge.drivers.kubernetes.training_logs import JobLog
 from landbridge.drivers.kubernetes.training_outputs import archive_keys, collect
-from landbridge.drivers.kubernetes.training_state import (
-    Seen,
-    ended,
-    index_of,
-    is_final,
-    needs_events,
-    needs_nodes,
-    read_message,
-    reading,
-)
+from landbridge.drivers.kubernetes.training_reading import JobReader
+from landbridge.drivers.kubernetes.training_state import Seen, index_of, is_final, read_message, reading
 from landbridge.drivers.kubernetes.training_submit import Site, output_key, submit
 
 CANCEL_SECONDS = 15.0  # the job's own grace is 5 s, then its log is sent
@@ -72,14 +65,17 @@ class KubernetesTraining:
         return JobRef(self._target.name, job.name)
 
     def observe(self, ref: JobRef) -> JobStatus:
+        """As the port says; all who observe jobs of the namespace in this process at once share one reading."""
         cluster = self._cluster()
-        job = self._found(cluster, ref)
-        seen = self._look(cluster, job)
+        _check_name(ref.name)
+        seen = self._seen(cluster, ref.name)
+        if seen is None:
+            raise self._no_job(cluster, ref)
         found = reading(seen)
         if found.why and found.why.certain and not found.status.phase.is_final:
-            return self._end(cluster, job, found.why)
+            return self._end(cluster, seen.job, found.why)
         if found.status.phase is JobPhase.SUCCEEDED:
-            return self._with_outputs(found.status, job, seen.pods)
+            return self._with_outputs(found.status, seen.job, seen.pods)
         return found.status
 
     def cancel(self, ref: JobRef) -> None:
@@ -90,7 +86,7 @@ class KubernetesTraining:
             return
         self._end(cluster, job, Why("Cancelled", "The job was cancelled", "", Avoid.EVERYTHING))
         deadline = time.monotonic() + CANCEL_SECONDS
-        while time.monotonic() < deadline and any(_is_active(pod) for pod in self._pods(cluster, job)):
+        while time.monotonic() < deadline and _is_active(self._seen(cluster, ref.name)):
             time.sleep(CANCEL_POLL_SECONDS)
 
     def logs(self, ref: JobRef, follow: bool) -> Iterator[str]:
@@ -115,26 +111,19 @@ class KubernetesTraining:
         _check_name(ref.name)
         job = cluster.find(JOBS, kube_name(ref.name))
         if job is None:
-            raise NotFoundError(
-                f"There is no job {ref.name!r} on target {self._target.name!r} ({cluster.label}).",
-                "Run the scenario again: submitting is idempotent.",
-            )
+            raise self._no_job(cluster, ref)
         return job
 
-    def _look(self, cluster: Cluster, job: Object) -> Seen:
-        """Read what the answer needs and no more: most jobs run, and need their pods only."""
-        if ended(job):
-            return Seen(job)
-        seen = Seen(job, self._pods(cluster, job))
-        if not needs_events(seen):
-            return seen
-        names = [str(item["metadata"]["name"]) for item in (seen.pods or [job])]
-        events = [event for name in names for event in cluster.items(EVENTS, fields=f"involvedObject.name={name}")]
-        nodes = _sizes(cluster) if needs_nodes(seen) else None
-        return Seen(job, seen.pods, events, nodes)
+    def _no_job(self, cluster: Cluster, ref: JobRef) -> NotFoundError:
+        return NotFoundError(
+            f"There is no job {ref.name!r} on target {self._target.name!r} ({cluster.label}).",
+            "Run the scenario again: submitting is idempotent.",
+        )
 
-    def _pods(self, cluster: Cluster, job: Object) -> list[Object]:
-        return cluster.items(PODS, labels=f"batch.kubernetes.io/job-name={job['metadata']['name']}")
+    def _seen(self, cluster: Cluster, name: str) -> Seen | None:
+        options = self._options
+        reader = the_one(JobReader, options.kubeconfig, options.context, options.namespace)
+        return reader.seen(cluster, name)
 
     def _end(self, cluster: Cluster, job: Object, why: Why) -> JobStatus:
         """Write down why, in the Job itself, and let Kubernetes end its pods. A suspended Job that is resumed ends at once."""
@@ -171,13 +160,6 @@ def _instances(job: Object) -> int:
     return int(job["spec"].get("completions") or 1)
 
 
-def _is_active(pod: Object) -> bool:
-    return (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}
-
-
-def _sizes(cluster: Cluster) -> list[Resources] | None:
-    """What each node has when it is empty; None when this account may not ask."""
-    try:
-        return [total_of(node) for node in cluster.items(NODES)]
-    except LandbridgeError:
-        return None
+def _is_active(seen: Seen | None) -> bool:
+    pods = seen.pods if seen else ()
+    return any((pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"} for pod in pods)

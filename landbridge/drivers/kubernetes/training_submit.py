@@ -75,7 +75,7 @@ def submit(job: TrainingJob, site: Site) -> None:
     site.cluster.create(CONFIG_MAPS, runner)
     for kind, item in owned:
         site.cluster.create(kind, item)
-    made, _ = site.cluster.create(JOBS, manifest)
+    made = site.cluster.create(JOBS, manifest) or site.cluster.get(JOBS, kube_name(job.name))
     for kind, item in owned:
         _own(site.cluster, kind, item, made)
 

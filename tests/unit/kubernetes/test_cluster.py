@@ -104,15 +104,14 @@ def test_a_list_that_expires_between_pages_starts_again(api: Api, cluster: Clust
         cluster.items(PODS)
 
 
-def test_what_exists_already_is_returned(api: Api, cluster: Cluster) -> None:
-    api.answers = [
-        failure(409, "AlreadyExists", 'jobs.batch "a" already exists'),
-        (200, {"metadata": {"name": "a", "uid": "first"}}),
-    ]
-    made, is_new = cluster.create(JOBS, {"metadata": {"name": "a"}})
-    assert (made["metadata"]["uid"], is_new) == ("first", False)
-    api.answers = [(201, {"metadata": {"name": "a"}})]
-    assert cluster.create(JOBS, {"metadata": {"name": "a"}})[1]
+def test_what_exists_already_stays_and_is_not_read(api: Api, cluster: Cluster) -> None:
+    api.answers = [failure(409, "AlreadyExists", 'jobs.batch "a" already exists')]
+    assert cluster.create(JOBS, {"metadata": {"name": "a"}}) is None
+    assert len(api.asked) == 1
+    api.answers = [(201, {"metadata": {"name": "a", "uid": "first"}})]
+    made = cluster.create(JOBS, {"metadata": {"name": "a"}})
+    assert made is not None
+    assert made["metadata"]["uid"] == "first"
     api.answers = [failure(409, "Conflict")]
     with pytest.raises(ConflictError):
         cluster.create(JOBS, {"metadata": {"name": "a"}})

@@ -15,7 +15,7 @@ VERBS = {
     "get": {"get"},
     "find": {"get"},
     "items": {"list"},
-    "create": {"create", "get"},  # the one that is there is read
+    "create": {"create"},
     "apply": {"patch", "create"},  # server-side apply of what is not there yet
     "patch": {"patch"},
     "delete": {"delete"},

@@ -1,0 +1,115 @@
+"""Those who follow something in one namespace read it together, so that requests are bounded however many follow.
+
+Who asks first leads: it waits for the reading under way, then reads once for all who have asked by then. So nothing is kept.
+Every answer was read after it was asked for, and shows what was written before, by whomever; a lost connection, an expired
+list or a new API server leaves nothing to be brought up to date.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+from landbridge.domain.errors import LandbridgeError
+
+Value = TypeVar("Value")
+Read = Callable[[Sequence[str]], Mapping[str, Value]]
+
+NAMES_IN_A_REQUEST = 50  # of 63 letters each: the address stays below the 4 kB that every proxy takes
+_SHARED: dict[tuple[Any, ...], Any] = {}
+
+
+class Pace:
+    """Lets requests through one after the other: as many a second as a kubelet allows itself, and so many at once.
+
+    Source: `kubeAPIQPS`, `kubeAPIBurst` in https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
+    """
+
+    def __init__(self, per_second: float = 50.0, at_once: int = 100) -> None:
+        self._seconds = 1 / per_second
+        self._at_once = at_once
+        self._next = 0.0  # when a request may come at the earliest, if none had been saved up
+
+    def wait(self) -> None:
+        """Return when it is the caller's turn. One caller at a time."""
+        now = time.monotonic()
+        self._next = max(self._next, now - self._at_once * self._seconds) + self._seconds
+        time.sleep(max(0.0, self._next - now))
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch(Generic[Value]):
+    """One reading: for whom, and what it found."""
+
+    names: set[str] = field(default_factory=set)
+    found: "Future[Mapping[str, Value]]" = field(default_factory=Future)
+
+
+class SharedReading(Generic[Value]):
+    """What several threads ask for by name, read in turns. It holds locks: a forked process makes its own."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._turn = Lock()  # held while one reads
+        self._next: _Batch[Value] | None = None  # collects names until its turn comes
+
+    def of(self, name: str, read: Read[Value]) -> Value | None:
+        """What `read` finds for `name`, None when it finds nothing; blocks for the reading under way and its own.
+
+        Args:
+            read: of several names at once. That of whoever leads is called; it never runs twice at a time.
+
+        Raises:
+            LandbridgeError: as `read` does; all who shared the reading get the same.
+        """
+        while True:
+            batch, leads = self._join(name)
+            if leads:
+                return self._led(batch, read).get(name)
+            try:
+                return batch.found.result().get(name)
+            except CancelledError:  # whoever led was stopped
+                continue
+
+    def _join(self, name: str) -> tuple[_Batch[Value], bool]:
+        with self._lock:
+            leads = self._next is None
+            batch = self._next = self._next or _Batch()
+            batch.names.add(name)
+            return batch, leads
+
+    def _led(self, batch: _Batch[Value], read: Read[Value]) -> Mapping[str, Value]:
+        try:
+            with self._turn:
+                self._close(batch)
+                found = read(sorted(batch.names))
+        except LandbridgeError as error:
+            batch.found.set_exception(error)
+            raise
+        except BaseException:  # an interrupt, or a bug: it is ours alone, the others ask again
+            self._close(batch)
+            batch.found.cancel()
+            raise
+        batch.found.set_result(found)
+        return found
+
+    def _close(self, batch: _Batch[Value]) -> None:
+        """Whoever asks from now on gets the next reading."""
+        with self._lock:
+            if self._next is batch:
+                self._next = None
+
+
+def the_one(make: Callable[[], Value], *place: object) -> Value:
+    """What `make` makes, once for each place in this process."""
+    made: Value = _SHARED.setdefault((os.getpid(), make, *place), make())
+    return made
+
+
+def selectors(label: str, names: Sequence[str]) -> Iterator[str]:
+    """Label selectors that together take in all of `names`."""
+    for start in range(0, len(names), NAMES_IN_A_REQUEST):
+        yield f"{label} in ({','.join(names[start : start + NAMES_IN_A_REQUEST])})"

@@ -1,0 +1,109 @@
+"""A small HTTP server that answers as an API server does, from objects that a test puts there."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Object = dict[str, Any]
+
+ADDRESS = re.compile(r"/apis?/(?:[^/]+/)?v[^/]+/(?:namespaces/[^/]+/)?([a-z]+)(?:/([^/]+))?")
+_ONE_OF = re.compile(r"(\S+) in \((.*)\)")
+
+
+@dataclass
+class ApiServer:
+    """`objects`: plural → name → object. `asked`: "GET jobs", "PATCH jobs/a"… as they came. `fails`: statuses given first."""
+
+    objects: dict[str, dict[str, Object]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    fails: list[int] = field(default_factory=list)
+    kubeconfig: str = ""
+
+    def put(self, plural: str, item: Object) -> None:
+        self.objects.setdefault(plural, {})[item["metadata"]["name"]] = item
+
+    def count(self, asked: str) -> int:
+        return self.asked.count(asked)
+
+    def answer(self, method: str, address: str, body: Object) -> tuple[int, Object]:
+        url = urlsplit(address)
+        found = ADDRESS.fullmatch(url.path)
+        assert found, address
+        plural, name = found[1], found[2]
+        self.asked.append(f"{method} {plural}{f'/{name}' if name else ''}")
+        if self.fails:
+            return self.fails.pop(0), {"kind": "Status", "message": "said by the test"}
+        known = self.objects.get(plural, {})
+        if not name:
+            selector = parse_qs(url.query).get("labelSelector", [""])[0]
+            return 200, {"items": [item for item in list(known.values()) if _fits(item, selector)], "metadata": {}}
+        if name not in known:
+            return 404, {"kind": "Status", "message": f"{plural} {name} not found"}
+        if method == "PATCH":
+            self.put(plural, _merged(known[name], body))
+        return 200, self.objects[plural][name]
+
+
+@contextmanager
+def api_server(folder: Path) -> Iterator[ApiServer]:
+    """Serve on 127.0.0.1, with a kubeconfig in `folder`."""
+    api = ApiServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def reply(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, said = api.answer(self.command, self.path, json.loads(body) if body else {})
+            content = json.dumps(said).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PATCH = reply  # noqa: N815 - the names that the server calls
+
+        def log_message(self, *_arguments: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    path = folder / "kubeconfig"
+    path.write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\n"
+        f"clusters: [{{name: a, cluster: {{server: 'http://127.0.0.1:{server.server_port}'}}}}]\n"
+        "users: [{name: a, user: {token: x}}]\n"
+    )
+    api.kubeconfig = str(path)
+    yield api
+    server.shutdown()
+    server.server_close()
+
+
+def _fits(item: Object, selector: str) -> bool:
+    labels = item["metadata"].get("labels") or {}
+    if one_of := _ONE_OF.fullmatch(selector):
+        return labels.get(one_of[1]) in one_of[2].split(",")
+    return all(
+        labels.get(key) == value for key, _, value in (part.partition("=") for part in selector.split(",") if part)
+    )
+
+
+def _merged(item: Object, change: Object) -> Object:
+    """A JSON merge patch without nulls."""
+    return {
+        **item,
+        **{
+            key: _merged(item.get(key) or {}, value) if isinstance(value, dict) else value
+            for key, value in change.items()
+        },
+    }
