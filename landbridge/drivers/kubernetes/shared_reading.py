@@ -23,12 +23,13 @@ _SHARED: dict[tuple[Any, ...], Any] = {}
 
 
 class Pace:
-    """Lets requests through one after the other: as many a second as a kubelet allows itself, and so many at once.
+    """Lets requests through one after the other: as many a second, and at once, as Kubernetes' own controllers allow themselves.
 
-    Source: `kubeAPIQPS`, `kubeAPIBurst` in https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/
+    Source: `--kube-api-qps` and `--kube-api-burst` in
+    https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/
     """
 
-    def __init__(self, per_second: float = 50.0, at_once: int = 100) -> None:
+    def __init__(self, per_second: float = 20.0, at_once: int = 30) -> None:
         self._seconds = 1 / per_second
         self._at_once = at_once
         self._next = 0.0  # when a request may come at the earliest, if none had been saved up

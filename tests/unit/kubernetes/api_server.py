@@ -1,8 +1,10 @@
 """A small HTTP server that answers as an API server does, from objects that a test puts there."""
 
+import gzip
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,18 +21,42 @@ _ONE_OF = re.compile(r"(\S+) in \((.*)\)")
 
 @dataclass
 class ApiServer:
-    """`objects`: plural → name → object. `asked`: "GET jobs", "PATCH jobs/a"… as they came. `fails`: statuses given first."""
+    """What it has, and what became of it.
+
+    Attributes:
+        objects: plural → name → object.
+        fails: statuses that are given first.
+        pause_seconds: before each answer.
+        asked: "GET jobs", "PATCH jobs/a"… as they came.
+        compressed: how many answers were, because the client takes that.
+        most_at_once: requests that were there at one time.
+    """
 
     objects: dict[str, dict[str, Object]] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
     fails: list[int] = field(default_factory=list)
+    pause_seconds: float = 0.0
+    asked: list[str] = field(default_factory=list)
+    compressed: int = 0
+    most_at_once: int = 0
     kubeconfig: str = ""
+    _at_once: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def put(self, plural: str, item: Object) -> None:
         self.objects.setdefault(plural, {})[item["metadata"]["name"]] = item
 
     def count(self, asked: str) -> int:
         return self.asked.count(asked)
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        with self._lock:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        time.sleep(self.pause_seconds)
+        yield
+        with self._lock:
+            self._at_once -= 1
 
     def answer(self, method: str, address: str, body: Object) -> tuple[int, Object]:
         url = urlsplit(address)
@@ -62,9 +88,14 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
 
         def reply(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, said = api.answer(self.command, self.path, json.loads(body) if body else {})
+            with api.one_more():
+                status, said = api.answer(self.command, self.path, json.loads(body) if body else {})
             content = json.dumps(said).encode()
             self.send_response(status)
+            if "gzip" in self.headers.get("Accept-Encoding", ""):
+                content = gzip.compress(content)
+                api.compressed += 1
+                self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +22,19 @@ from landbridge.domain.errors import (
     TargetUnavailableError,
     TransientError,
 )
-from landbridge.drivers.kubernetes.cluster import JOBS, NODES, PODS, Cluster, Request, connect, everywhere, status_of
+from landbridge.drivers.kubernetes.cluster import (
+    CONNECTIONS,
+    JOBS,
+    NODES,
+    PODS,
+    Cluster,
+    Request,
+    connect,
+    everywhere,
+    status_of,
+)
+
+from .api_server import api_server
 
 
 @dataclass
@@ -93,6 +106,25 @@ def test_a_long_list_comes_page_by_page(api: Api, cluster: Cluster) -> None:
     assert cluster.items(PODS, labels="x=y") == [{"a": 1}, {"a": 2}]
     assert "labelSelector=x%3Dy" in api.asked[0][1]
     assert "continue=next" in api.asked[1][1]
+
+
+def test_lists_come_compressed_and_logs_as_they_are(tmp_path: Path) -> None:
+    with api_server(tmp_path) as server:
+        server.put("pods", {"metadata": {"name": "a"}})
+        team = connect(server.kubeconfig, "", "team")
+        assert team.items(PODS) == [{"metadata": {"name": "a"}}]
+        assert server.compressed == 1
+        assert b'"name": "a"' in team.raw(Request("GET", team.path(PODS, "a"), "reading it as it is"))
+        assert server.compressed == 1
+
+
+def test_more_threads_than_connections_wait_for_one_that_is_free(tmp_path: Path) -> None:
+    with api_server(tmp_path) as server, ThreadPoolExecutor(3 * CONNECTIONS) as pool:
+        server.put("jobs", {"metadata": {"name": "a"}})
+        server.pause_seconds = 0.05
+        team = connect(server.kubeconfig, "", "team")
+        assert all(pool.map(lambda _: team.find(JOBS, "a"), range(3 * CONNECTIONS)))
+        assert 1 < server.most_at_once <= CONNECTIONS
 
 
 def test_a_list_that_expires_between_pages_starts_again(api: Api, cluster: Cluster) -> None:
