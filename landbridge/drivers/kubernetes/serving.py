@@ -37,7 +37,7 @@ from landbridge.drivers.kubernetes.routes import ENDPOINT, Backend, check_weight
 from landbridge.drivers.kubernetes.serving_counts import count
 from landbridge.drivers.kubernetes.serving_findings import findings
 from landbridge.drivers.kubernetes.serving_state import EndpointReader, Seen, look
-from landbridge.drivers.kubernetes.shared_reading import the_one
+from landbridge.drivers.kubernetes.sharing import the_one
 from landbridge.drivers.kubernetes.traffic import (
     AUTOSCALERS,
     BUDGETS,

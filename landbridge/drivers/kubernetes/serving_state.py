@@ -13,7 +13,7 @@ from landbridge.drivers.kubernetes.colours import backend_of, selector, told
 from landbridge.drivers.kubernetes.node_sizes import NodeSizes, Sizes
 from landbridge.drivers.kubernetes.routes import COLOUR, ENDPOINT, Backend, route_name
 from landbridge.drivers.kubernetes.serving_phase import Sight, colour_status, needs_nodes
-from landbridge.drivers.kubernetes.shared_reading import Pace, SharedReading, selectors
+from landbridge.drivers.kubernetes.sharing import Pace, Shared, selectors
 from landbridge.drivers.kubernetes.traffic import DEPLOYMENTS, Traffic
 
 Object = dict[str, Any]
@@ -39,7 +39,7 @@ class EndpointReader:
     """Reads the endpoints of one namespace, for all who follow one in this process."""
 
     def __init__(self) -> None:
-        self._shared: SharedReading[tuple[Seen, Statuses]] = SharedReading()
+        self._shared: Shared[tuple[Seen, Statuses]] = Shared()
         self._pace = Pace()
         self._sizes = NodeSizes()
 

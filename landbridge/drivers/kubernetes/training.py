@@ -25,7 +25,7 @@ from landbridge.drivers.kubernetes.job_manifest import JOB_LABEL, KEY_ENDED, KEY
 from landbridge.drivers.kubernetes.options import read_options
 from landbridge.drivers.kubernetes.pod_template import MANAGED_BY, OURS, TARGET
 from landbridge.drivers.kubernetes.reasons import Why
-from landbridge.drivers.kubernetes.shared_reading import the_one
+from landbridge.drivers.kubernetes.sharing import the_one
 from landbridge.drivers.kubernetes.training_findings import findings
 from landbridge.drivers.kubernetes.training_logs import JobLog
 from landbridge.drivers.kubernetes.training_outputs import archive_keys, collect

@@ -7,7 +7,7 @@ from dataclasses import replace
 from landbridge.drivers.kubernetes.cluster import EVENTS, JOBS, PODS, Cluster, Object, paced
 from landbridge.drivers.kubernetes.job_manifest import JOB_LABEL
 from landbridge.drivers.kubernetes.node_sizes import NodeSizes, Sizes
-from landbridge.drivers.kubernetes.shared_reading import Pace, SharedReading, selectors
+from landbridge.drivers.kubernetes.sharing import Pace, Shared, selectors
 from landbridge.drivers.kubernetes.training_state import Seen, needs_events, needs_nodes, reading
 
 POD_LABEL = "batch.kubernetes.io/job-name"  # Kubernetes' own: what `overrides` do to our labels does not matter
@@ -19,7 +19,7 @@ class JobReader:
     """Reads the jobs of one namespace."""
 
     def __init__(self) -> None:
-        self._shared: SharedReading[Seen] = SharedReading()
+        self._shared: Shared[Seen] = Shared()
         self._pace = Pace()
         self._sizes = NodeSizes()
 

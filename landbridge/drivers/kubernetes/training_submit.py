@@ -8,7 +8,8 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,12 +47,14 @@ from landbridge.drivers.kubernetes.job_manifest import (
     service_manifest,
 )
 from landbridge.drivers.kubernetes.options import KubernetesOptions
+from landbridge.drivers.kubernetes.sharing import Shared, the_one
 from landbridge.drivers.secrets import with_secrets
 from landbridge.drivers.trees import digest_file
 
 CODE_BYTES = 700_000  # as base64 in a ConfigMap it stays below etcd's 1 MiB
 LIST_BYTES = 300_000  # a longer list of signed URLs goes through the store; the Secret has the same limit
 LONGEST_SIGNATURE_SECONDS = 7 * 24 * 3600  # what S3 allows
+TRIES = 5  # against other processes that write owners at the same moment
 WAIT_SECONDS = 24 * 3600  # a job may wait that long before it starts, and its URLs still hold
 
 
@@ -76,8 +79,12 @@ def submit(job: TrainingJob, site: Site) -> None:
     for kind, item in owned:
         site.cluster.create(kind, item)
     made = site.cluster.create(JOBS, manifest) or site.cluster.get(JOBS, kube_name(job.name))
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": _name(made), "uid": made["metadata"]["uid"]}
     for kind, item in owned:
-        _own(site.cluster, kind, item, made)
+        if kind is CONFIG_MAPS:
+            _own_together(site, item, owner)
+        else:
+            _own(site.cluster, kind, item, [owner])
 
 
 def objects(
@@ -271,17 +278,29 @@ def _claims(cluster: Cluster) -> Mapping[str, str]:
     return {name: path for name, path in sorted(paths.items()) if path}
 
 
-def _own(cluster: Cluster, kind: Kind, item: Object, job: Object) -> None:
+def _own_together(site: Site, code: Object, owner: Object) -> None:
+    """Own what many jobs own, in one write for all of this process that come at once: it costs more the more owners there are."""
+    options = site.options
+    writing: Shared[None] = the_one(Shared, options.kubeconfig, options.context, options.namespace, _name(code))
+
+    def write(owners: Sequence[str]) -> Mapping[str, None]:
+        _own(site.cluster, CONFIG_MAPS, code, list(map(json.loads, owners)))
+        return {}
+
+    writing.of(json.dumps(owner), write)
+
+
+def _own(cluster: Cluster, kind: Kind, item: Object, owners: Sequence[Object]) -> None:
     """Let the garbage collector remove `item` after the last Job that needs it."""
-    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": _name(job), "uid": job["metadata"]["uid"]}
-    change: Object = {"metadata": {"ownerReferences": [owner]}}
-    try:
-        cluster.patch(kind, _name(item), change, STRATEGIC_PATCH)
-    except (
-        NotFoundError,
-        ConflictError,
-    ):  # collected with its last owner, just now: the pod waits until it is there again
-        cluster.create(kind, {**item, "metadata": {**item["metadata"], **change["metadata"]}})
+    change: Object = {"metadata": {"ownerReferences": owners}}
+    for _ in range(TRIES):
+        with suppress(NotFoundError, ConflictError):
+            cluster.patch(kind, _name(item), change, STRATEGIC_PATCH)
+            return
+        # Collected with its last owner, just now: the pod waits until it is there again. Else other processes own it too.
+        if cluster.create(kind, {**item, "metadata": {**item["metadata"], **change["metadata"]}}):
+            return
+    cluster.patch(kind, _name(item), change, STRATEGIC_PATCH)
 
 
 def _name(item: Object) -> str:

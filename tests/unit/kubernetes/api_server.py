@@ -25,7 +25,7 @@ class ApiServer:
 
     Attributes:
         objects: plural → name → object.
-        fails: statuses that are given first.
+        fails: what is asked ("GET jobs") → the statuses that are given first; with a 404 the object is gone.
         pause_seconds: before each answer.
         asked: "GET jobs", "PATCH jobs/a"… as they came.
         compressed: how many answers were, because the client takes that.
@@ -33,7 +33,7 @@ class ApiServer:
     """
 
     objects: dict[str, dict[str, Object]] = field(default_factory=dict)
-    fails: list[int] = field(default_factory=list)
+    fails: dict[str, list[int]] = field(default_factory=dict)
     pause_seconds: float = 0.0
     asked: list[str] = field(default_factory=list)
     compressed: int = 0
@@ -63,18 +63,33 @@ class ApiServer:
         found = ADDRESS.fullmatch(url.path)
         assert found, address
         plural, name = found[1], found[2]
-        self.asked.append(f"{method} {plural}{f'/{name}' if name else ''}")
-        if self.fails:
-            return self.fails.pop(0), {"kind": "Status", "message": "said by the test"}
+        asked = f"{method} {plural}{f'/{name}' if name else ''}"
+        self.asked.append(asked)
+        if self.fails.get(asked):
+            status = self.fails[asked].pop(0)
+            if status == 404:
+                self.objects[plural].pop(name)
+            return status, {"kind": "Status", "message": "said by the test"}
         known = self.objects.get(plural, {})
+        if method == "POST":
+            return self._create(plural, body)
         if not name:
             selector = parse_qs(url.query).get("labelSelector", [""])[0]
             return 200, {"items": [item for item in list(known.values()) if _fits(item, selector)], "metadata": {}}
         if name not in known:
             return 404, {"kind": "Status", "message": f"{plural} {name} not found"}
         if method == "PATCH":
-            self.put(plural, _merged(known[name], body))
+            with self._lock:
+                self.put(plural, _merged(known[name], body))
         return 200, self.objects[plural][name]
+
+    def _create(self, plural: str, body: Object) -> tuple[int, Object]:
+        name = body["metadata"]["name"]
+        with self._lock:
+            if name in self.objects.get(plural, {}):
+                return 409, {"kind": "Status", "reason": "AlreadyExists", "message": f"{plural} {name} already exists"}
+            self.put(plural, _merged(body, {"metadata": {"uid": f"uid-of-{name}"}}))
+            return 201, self.objects[plural][name]
 
 
 @contextmanager
@@ -130,11 +145,11 @@ def _fits(item: Object, selector: str) -> bool:
 
 
 def _merged(item: Object, change: Object) -> Object:
-    """A JSON merge patch without nulls."""
-    return {
-        **item,
-        **{
-            key: _merged(item.get(key) or {}, value) if isinstance(value, dict) else value
-            for key, value in change.items()
-        },
-    }
+    """A merge patch without nulls. Owners are added, as a strategic one does it."""
+    found = {**item, **change}
+    for key, value in change.items():
+        if isinstance(value, dict):
+            found[key] = _merged(item.get(key) or {}, value)
+        elif key == "ownerReferences":
+            found[key] = [*item.get(key, []), *value]
+    return found

@@ -125,11 +125,11 @@ def test_what_this_process_ends_is_seen_at_once_while_others_read(api: ApiServer
 def test_nothing_stays_of_a_failure(api: ApiServer, training: Any) -> None:
     """The API server restarts, a list expires between pages: the next reading is a new one."""
     ref = add_job(api, "a")
-    api.fails = [503]
+    api.fails = {"GET jobs": [503]}
     with pytest.raises(TargetUnavailableError):
         training.observe(ref)
     assert training.observe(ref).phase is JobPhase.RUNNING
-    api.fails = [410]
+    api.fails = {"GET pods": [410]}
     assert training.observe(ref).phase is JobPhase.RUNNING
 
 

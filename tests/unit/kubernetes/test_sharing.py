@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from landbridge.domain.errors import TargetUnavailableError
-from landbridge.drivers.kubernetes.shared_reading import NAMES_IN_A_REQUEST, Pace, SharedReading, selectors, the_one
+from landbridge.drivers.kubernetes.sharing import NAMES_IN_A_REQUEST, Pace, Shared, selectors, the_one
 
 SECONDS = 10.0
 
@@ -41,12 +41,12 @@ def source() -> Source:
 
 
 @pytest.fixture
-def shared() -> SharedReading[int]:
-    return SharedReading()
+def shared() -> Shared[int]:
+    return Shared()
 
 
 def ask_meanwhile(
-    pool: ThreadPoolExecutor, shared: SharedReading[int], read: Callable[[Sequence[str]], Mapping[str, int]], count: int
+    pool: ThreadPoolExecutor, shared: Shared[int], read: Callable[[Sequence[str]], Mapping[str, int]], count: int
 ) -> list["Future[int | None]"]:
     """Let `count` others ask; returns once they all wait for the next reading."""
     asked = [pool.submit(shared.of, f"n{number}", read) for number in range(count)]
@@ -57,7 +57,7 @@ def ask_meanwhile(
     return asked
 
 
-def test_all_who_ask_during_a_reading_share_the_next(source: Source, shared: SharedReading[int]) -> None:
+def test_all_who_ask_during_a_reading_share_the_next(source: Source, shared: Shared[int]) -> None:
     source.values = {f"n{number}": number for number in range(100)}
     with ThreadPoolExecutor(101) as pool:
         first = pool.submit(shared.of, "n7", source.read)
@@ -69,7 +69,7 @@ def test_all_who_ask_during_a_reading_share_the_next(source: Source, shared: Sha
     assert source.readings == [["n7"], sorted(source.values)]
 
 
-def test_an_answer_is_never_older_than_the_question(source: Source, shared: SharedReading[int]) -> None:
+def test_an_answer_is_never_older_than_the_question(source: Source, shared: Shared[int]) -> None:
     source.go.set()
 
     def write_and_ask(name: str) -> None:
@@ -81,13 +81,13 @@ def test_an_answer_is_never_older_than_the_question(source: Source, shared: Shar
         list(pool.map(write_and_ask, [f"n{number}" for number in range(20)]))
 
 
-def test_what_is_not_there_is_none(source: Source, shared: SharedReading[int]) -> None:
+def test_what_is_not_there_is_none(source: Source, shared: Shared[int]) -> None:
     source.go.set()
     assert shared.of("nobody", source.read) is None
 
 
 def test_those_who_shared_a_reading_share_its_failure_and_the_next_one_is_made_anew(
-    source: Source, shared: SharedReading[int]
+    source: Source, shared: Shared[int]
 ) -> None:
     def fails(_names: Sequence[str]) -> Mapping[str, int]:
         raise TargetUnavailableError("No answer.", "Wait.")
@@ -106,7 +106,7 @@ def test_those_who_shared_a_reading_share_its_failure_and_the_next_one_is_made_a
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, TypeError])
 def test_an_interrupt_of_one_is_not_that_of_the_others(
-    source: Source, shared: SharedReading[int], stop: type[BaseException]
+    source: Source, shared: Shared[int], stop: type[BaseException]
 ) -> None:
     """Whoever leads may be stopped: a timeout of its task, an interrupt, a bug. The others read for themselves."""
     source.values = {"n0": 0, "n1": 1}
@@ -157,8 +157,8 @@ def test_selectors_take_in_every_name_once_and_stay_short() -> None:
 
 
 def test_a_place_has_one_and_a_forked_process_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = the_one(SharedReading, "kubeconfig", "context", "team")
-    assert the_one(SharedReading, "kubeconfig", "context", "team") is one
-    assert the_one(SharedReading, "kubeconfig", "context", "other") is not one
+    one = the_one(Shared, "kubeconfig", "context", "team")
+    assert the_one(Shared, "kubeconfig", "context", "team") is one
+    assert the_one(Shared, "kubeconfig", "context", "other") is not one
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert the_one(SharedReading, "kubeconfig", "context", "team") is not one
+    assert the_one(Shared, "kubeconfig", "context", "team") is not one

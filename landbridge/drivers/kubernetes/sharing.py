@@ -1,8 +1,8 @@
-"""Those who follow something in one namespace read it together, so that requests are bounded however many follow.
+"""What many threads want of a cluster at once is asked once for all of them, so that requests do not grow with their number.
 
-Who asks first leads: it waits for the reading under way, then reads once for all who have asked by then. So nothing is kept.
-Every answer was read after it was asked for, and shows what was written before, by whomever; a lost connection, an expired
-list or a new API server leaves nothing to be brought up to date.
+Who comes first leads: it waits for the request under way, then asks for all who have come by then. So nothing is kept. Every
+answer was read after it was asked for, and shows what was written before, by whomever; a lost connection, an expired list
+or a restarted API server leaves nothing to be brought up to date.
 """
 
 import os
@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from landbridge.domain.errors import LandbridgeError
 
 Value = TypeVar("Value")
-Read = Callable[[Sequence[str]], Mapping[str, Value]]
+Ask = Callable[[Sequence[str]], Mapping[str, Value]]
 
 NAMES_IN_A_REQUEST = 50  # of 63 letters each: the address stays below the 4 kB that every proxy takes
 _SHARED: dict[tuple[Any, ...], Any] = {}
@@ -43,33 +43,33 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class _Batch(Generic[Value]):
-    """One reading: for whom, and what it found."""
+    """For whom is asked at once, and what came of it."""
 
     names: set[str] = field(default_factory=set)
     found: "Future[Mapping[str, Value]]" = field(default_factory=Future)
 
 
-class SharedReading(Generic[Value]):
-    """What several threads ask for by name, read in turns. It holds locks: a forked process makes its own."""
+class Shared(Generic[Value]):
+    """What several threads ask for by name, in turns. It holds locks: a forked process makes its own."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._turn = Lock()  # held while one reads
+        self._turn = Lock()  # held while one asks
         self._next: _Batch[Value] | None = None  # collects names until its turn comes
 
-    def of(self, name: str, read: Read[Value]) -> Value | None:
-        """What `read` finds for `name`, None when it finds nothing; blocks for the reading under way and its own.
+    def of(self, name: str, ask: Ask[Value]) -> Value | None:
+        """What `ask` finds for `name`, None when it finds nothing; blocks for what is under way and its own.
 
         Args:
-            read: of several names at once. That of whoever leads is called; it never runs twice at a time.
+            ask: for several names at once. That of whoever leads is called; it never runs twice at a time.
 
         Raises:
-            LandbridgeError: as `read` does; all who shared the reading get the same.
+            LandbridgeError: as `ask` does; all for whom it asked get the same.
         """
         while True:
             batch, leads = self._join(name)
             if leads:
-                return self._led(batch, read).get(name)
+                return self._led(batch, ask).get(name)
             try:
                 return batch.found.result().get(name)
             except CancelledError:  # whoever led was stopped
@@ -82,11 +82,11 @@ class SharedReading(Generic[Value]):
             batch.names.add(name)
             return batch, leads
 
-    def _led(self, batch: _Batch[Value], read: Read[Value]) -> Mapping[str, Value]:
+    def _led(self, batch: _Batch[Value], ask: Ask[Value]) -> Mapping[str, Value]:
         try:
             with self._turn:
                 self._close(batch)
-                found = read(sorted(batch.names))
+                found = ask(sorted(batch.names))
         except LandbridgeError as error:
             batch.found.set_exception(error)
             raise
@@ -98,7 +98,7 @@ class SharedReading(Generic[Value]):
         return found
 
     def _close(self, batch: _Batch[Value]) -> None:
-        """Whoever asks from now on gets the next reading."""
+        """Whoever comes from now on belongs to the next."""
         with self._lock:
             if self._next is batch:
                 self._next = None

@@ -1,0 +1,92 @@
+"""Many jobs with the same code, submitted at once by one process: each owns the code, and few writes say so."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from landbridge import drivers
+from landbridge.domain.errors import ConflictError
+from landbridge.domain.inventory import Inventory, Role, Site, Target
+from landbridge.domain.job import CommandJob, JobEnvironment
+from landbridge.domain.requests import ResolvedEnvironment, TrainingJob
+from landbridge.domain.values import SiteKind
+
+from .api_server import ApiServer, Object, api_server
+
+STORE = {"key": "none", "secret": "none", "endpoint_url": "http://127.0.0.1:1"}  # nobody asks it
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[ApiServer]:
+    with api_server(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def training(api: ApiServer, tmp_path: Path) -> Any:
+    options = {"kubeconfig": api.kubeconfig, "namespace": "team", "artifacts": "s3://bucket/jobs", "storage": STORE}
+    target = Target("rack", "onprem", "kubernetes", frozenset({Role.TRAIN}), "rack", options)
+    site = Site("onprem", SiteKind.ONPREM, f"{tmp_path}/models", f"{tmp_path}/cache", 0)
+    return drivers.training_target(target, Inventory("test", "/i.yaml", str(tmp_path), {"onprem": site}, {}, {}))
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> str:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "train.py").write_text("print('trained')")
+    return str(tmp_path / "code")
+
+
+def a_job(name: str, code: str) -> TrainingJob:
+    made = CommandJob("job.yaml", "python3 train.py", code, JobEnvironment("any"))
+    return TrainingJob(name, made, code, {}, ResolvedEnvironment("any", image="example.test/train:1"), {}, 60.0)
+
+
+def shared_code(api: ApiServer) -> Object:
+    (found,) = [item for name, item in api.objects["configmaps"].items() if name.startswith("landbridge-code-")]
+    return found
+
+
+def owners(item: Object) -> list[str]:
+    return [owner["uid"] for owner in item["metadata"].get("ownerReferences", [])]
+
+
+def test_every_job_owns_the_code_and_few_writes_say_so(api: ApiServer, training: Any, code: str) -> None:
+    api.pause_seconds = 0.02  # a write takes as long as that: others come meanwhile
+    names = [f"job-{number:02}" for number in range(40)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: training.submit(a_job(name, code)), names))
+    assert sorted(owners(shared_code(api))) == [f"uid-of-{name}" for name in names]
+    assert all(owners(api.objects["secrets"][f"{name}-urls"]) == [f"uid-of-{name}"] for name in names)
+    assert api.count(f"PATCH configmaps/{shared_code(api)['metadata']['name']}") < len(names) / 2
+
+
+def test_a_second_submit_changes_nothing(api: ApiServer, training: Any, code: str) -> None:
+    training.submit(a_job("a", code))
+    before = len(api.asked)
+    training.submit(a_job("a", code))
+    assert api.asked[before:] == ["GET jobs/a"]
+
+
+def test_owners_that_another_process_writes_at_the_same_moment_do_not_push_ours_out(
+    api: ApiServer, training: Any, code: str
+) -> None:
+    training.submit(a_job("first", code))
+    write = f"PATCH configmaps/{shared_code(api)['metadata']['name']}"
+    api.fails[write] = [409, 409]
+    training.submit(a_job("second", code))
+    assert owners(shared_code(api)) == ["uid-of-first", "uid-of-second"]
+    api.fails[write] = [409] * 100
+    with pytest.raises(ConflictError):
+        training.submit(a_job("third", code))
+
+
+def test_code_that_was_collected_meanwhile_comes_again_with_its_owner(api: ApiServer, training: Any, code: str) -> None:
+    training.submit(a_job("first", code))
+    write = f"PATCH configmaps/{shared_code(api)['metadata']['name']}"
+    api.fails[write] = [404]
+    training.submit(a_job("second", code))
+    assert owners(shared_code(api)) == ["uid-of-second"]
