@@ -8,16 +8,14 @@ It starts its own etcd, API server, controllers, scheduler and kwok on 127.0.0.1
 use), and ends them. Needs no root. Run: python -m benchmarks.cluster_scale [nodes] [jobs] [watched] [endpoints]
 """
 
-import json
 import re
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import zip_longest
 from multiprocessing import get_context
 from pathlib import Path
@@ -27,7 +25,7 @@ from typing import Any
 import psutil
 
 from benchmarks import cluster_load as load
-from tests.cluster.lab.fake import FakeCluster, fake_cluster, fake_node
+from tests.cluster.lab.fake import Asked, FakeCluster, fake_cluster, fake_node
 from tests.cluster.lab.host import wait_until
 
 WATCH_SECONDS = 40.0
@@ -40,18 +38,8 @@ _BYTES = re.compile(r'^apiserver_response_sizes_sum\{.*resource="(\w*)".*verb="(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request: when it was answered (Unix time), and what for."""
-
-    at: float
-    verb: str
-    resource: str
-    agent: str
-
-
-@dataclass(frozen=True, slots=True)
 class Measured:
-    """What a load returned, and what the API server counted meanwhile. `bytes` of lists, whoever asked for them."""
+    """What a load returned, and what the API server counted meanwhile. `list_bytes`: of all lists, as they were sent."""
 
     told: dict[str, float]
     asked: list[Asked]
@@ -82,23 +70,13 @@ class Bench:
     def run(self, work: Callable[..., dict[str, float]], *arguments: Any, run_seconds: int = 30) -> Measured:
         """Carry out `work` in a process of its own."""
         place = load.Place(str(self._cluster.kubeconfig), str(self._home), str(self._home / "code"), run_seconds)
-        read, cpu = self._cluster.requests.stat().st_size, self._cpu()
+        (_, place_in_log), cpu = self._cluster.asked(), self._cpu()
         total, sizes = self._metrics()
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             told = pool.submit(work, place, *arguments).result()
         cpu = self._cpu() - cpu
         total_after, sizes_after = self._metrics()
-        return Measured(told, list(self._requests(read)), total_after - total, sizes_after - sizes, cpu)
-
-    def _requests(self, offset: int) -> Iterator[Asked]:
-        with self._cluster.requests.open() as file:
-            file.seek(offset)
-            for line in file:
-                said = json.loads(line)
-                where = said.get("objectRef") or {}
-                parts = (where.get("resource", said["requestURI"].split("?")[0]), where.get("subresource"))
-                at = datetime.fromisoformat(said["stageTimestamp"]).timestamp()
-                yield Asked(at, said["verb"], "/".join(filter(None, parts)), said["userAgent"])
+        return Measured(told, self._cluster.asked(place_in_log)[0], total_after - total, sizes_after - sizes, cpu)
 
     def _metrics(self) -> tuple[float, float]:
         text = self._cluster.kubectl("get", "--raw", "/metrics")

@@ -10,6 +10,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,17 @@ _MANY = ("--concurrent-job-syncs", "20", "--node-monitor-grace-period", f"{2 * _
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """One request of USER: when it was answered (Unix time), with what status, and what for ("list", "pods")."""
+
+    at: float
+    status: int
+    verb: str
+    resource: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class FakeCluster:
     """`kubeconfig` is the one of USER."""
 
@@ -51,10 +63,11 @@ class FakeCluster:
     def kubeconfig(self) -> Path:
         return self.plane.keys / f"{USER}.kubeconfig"
 
-    @property
-    def requests(self) -> Path:
-        """The API server's audit log: one JSON object a line for each request of USER."""
-        return self.plane.run / "requests.jsonl"
+    def asked(self, after: int = 0) -> tuple[list[Asked], int]:
+        """What USER asked after a place in the API server's own audit log, and the place where that ends now."""
+        with (self.plane.run / "requests.jsonl").open() as file:
+            file.seek(after)
+            return [_asked(json.loads(line)) for line in iter(file.readline, "")], file.tell()
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         return kubectl(self.plane.kubeconfig, *words, stdin=stdin)
@@ -95,6 +108,13 @@ def fake_cluster(folder: Path) -> Iterator[FakeCluster]:
         made.kubectl("create", "clusterrolebinding", USER, "--clusterrole=cluster-admin", f"--user={USER}")
         wait_until(lambda: "default" in made.kubectl("get", "serviceaccounts", "-o", "name"), 60, "the controllers")
         yield made
+
+
+def _asked(said: dict[str, Any]) -> Asked:
+    of = said.get("objectRef") or {}
+    resource = "/".join(filter(None, (of.get("resource", said["requestURI"].split("?")[0]), of.get("subresource"))))
+    at = datetime.fromisoformat(said["stageTimestamp"]).timestamp()
+    return Asked(at, int(said["responseStatus"]["code"]), said["verb"], resource, said["userAgent"])
 
 
 def fake_node(name: str, allocatable: dict[str, str], labels: dict[str, str] | None = None) -> dict[str, Any]:
