@@ -73,7 +73,10 @@ bench: setup  ## what we claim, measured here
 	$(RUN) benchmarks/redeploy.py
 	$(RUN) benchmarks/overhead.py
 
+bench-cluster: setup  ## what one process asks of a cluster of 1,000 pretended nodes; the first run builds it for a quarter of an hour
+	$(RUN) -m benchmarks.cluster_scale
+
 clean:  ## the environment and what demos left
 	rm -rf .venv .uv .demo
 
-.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-azure test-cluster test-cluster-slow lab-up lab-down check bench clean
+.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-azure test-cluster test-cluster-slow lab-up lab-down check bench bench-cluster clean

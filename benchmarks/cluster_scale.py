@@ -161,7 +161,8 @@ def serving(endpoints: int, found: Measured) -> None:
 
 def spending(found: Measured) -> None:
     told = found.told
-    say("  requests that failed for the moment", told["refused"], "", "429: the API server asks for fewer")
+    say("  calls that failed for the moment", told["refused"], "")
+    say("  requests answered with 429, Too Many Requests", sum(one.status == 429 for one in found.asked), "")
     say("  memory added, at most", told["added_mib"], "MiB", f"to the {told['before_mib']:.0f} MiB of an idle process")
     say("  processor: landbridge", told["cpu_s"], "s", f"API server {found.api_cpu_seconds:.1f} s")
     say("  lists", found.list_bytes / load.MIB, "MiB")

@@ -36,7 +36,7 @@ TRIES_OF_A_LIST = 3  # a list that expires between two pages (410) starts again
 FIELD_MANAGER = "landbridge"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-JSON = {"Accept": "application/json", "Accept-Encoding": "gzip"}  # a list has a tenth of its size then
+JSON = {"Accept": "application/json", "Accept-Encoding": "gzip"}  # lists are six to twenty times as long without
 ANYTHING = {"Accept": "*/*"}
 APPLY_PATCH = "application/apply-patch+yaml"  # JSON is YAML
 
