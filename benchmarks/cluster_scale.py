@@ -8,6 +8,7 @@ It starts its own etcd, API server, controllers, scheduler and kwok on 127.0.0.1
 use), and ends them. Needs no root. Run: python -m benchmarks.cluster_scale [nodes] [jobs] [watched] [endpoints]
 """
 
+import os
 import re
 import signal
 import sys
@@ -25,6 +26,7 @@ from typing import Any
 import psutil
 
 from benchmarks import cluster_load as load
+from landbridge.host.web import die_with_parent
 from tests.cluster.lab.fake import Asked, FakeCluster, fake_cluster, fake_node
 from tests.cluster.lab.host import wait_until
 
@@ -72,7 +74,8 @@ class Bench:
         place = load.Place(str(self._cluster.kubeconfig), str(self._home), str(self._home / "code"), run_seconds)
         (_, place_in_log), cpu = self._cluster.asked(), self._cpu()
         total, sizes = self._metrics()
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        own = {"mp_context": get_context("spawn"), "initializer": die_with_parent, "initargs": (os.getpid(),)}
+        with ProcessPoolExecutor(1, **own) as pool:
             told = pool.submit(work, place, *arguments).result()
         cpu = self._cpu() - cpu
         total_after, sizes_after = self._metrics()
@@ -172,7 +175,15 @@ def say(what: str, value: float, unit: str, more: str = "") -> None:
     print(f"{what:<58}{value:>9.2f} {unit:<8}{more}", flush=True)
 
 
+def end(*_: Any) -> None:
+    """End what was started first: the load would go on for as long as it is let."""
+    for child in psutil.Process().children():
+        child.kill()
+    sys.exit(1)
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended, and its folder deleted
+    for asked in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(asked, end)
     defaults = ("1000", "500", "100", "200")
     main(*(int(given or default) for given, default in zip_longest(sys.argv[1:], defaults)))

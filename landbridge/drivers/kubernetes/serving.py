@@ -88,7 +88,7 @@ class KubernetesServing:
             self._write_traffic(cluster, traffic, with_it, seen.traffic)
 
     def observe(self, endpoint: str) -> EndpointStatus:
-        """As the port says; all who observe endpoints of the namespace in this process at once share one reading."""
+        """As the port says. All of this process who observe endpoints here share readings, and may wait for their turn."""
         with self._doing(f"observing endpoint {endpoint}"):
             cluster, traffic = self._connect()
             found = self._reader().seen(cluster, traffic, endpoint)

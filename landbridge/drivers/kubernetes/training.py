@@ -65,7 +65,7 @@ class KubernetesTraining:
         return JobRef(self._target.name, job.name)
 
     def observe(self, ref: JobRef) -> JobStatus:
-        """As the port says; all who observe jobs of the namespace in this process at once share one reading."""
+        """As the port says. All of this process who observe jobs of the namespace share readings, and may wait for their turn."""
         cluster = self._cluster()
         _check_name(ref.name)
         seen = self._seen(cluster, ref.name)
