@@ -141,8 +141,10 @@ def _judge(story: Story, site: Site, inside: bool) -> tuple[Check, ...]:
     addresses = resolve(hosts.values())
     resolved = {name: addresses[host] for name, host in hosts.items()}
     seen = replace(site, network=replace(site.network, endpoints=hosts))
-    public = public_hosts(story.inventory, site) if inside else None
-    return judge_network(seen, resolved, public, proxy, story.scenario.pattern)
+    judged = judge_network(seen, resolved, None, proxy, story.scenario.pattern)
+    if not inside or not all(check.passed for check in judged):
+        return judged  # a target that is reached in public is not talked to at all
+    return judge_network(seen, resolved, public_hosts(story.inventory, site), proxy, story.scenario.pattern)
 
 
 def _addresses(host: str) -> tuple[str, ...]:

@@ -83,6 +83,12 @@ class TestPrivateAks:
         assert "203.0.113.7" in wrong["vnet: endpoint API server of aks"]
         assert "198.51.100.9" in wrong["vnet: endpoint object store of aks"]
 
+    def test_a_cluster_that_is_reached_in_public_is_not_talked_to(self, world: World, cluster: dict[str, Any]) -> None:
+        """The run ends with the address, and not with what the cluster would have said."""
+        world.inventory["targets"]["aks"] |= cluster
+        with pytest.raises(NetworkError, match=r"API server of aks: 203\.0\.113\.7 has public addresses"):
+            preflight.require(world.story())
+
     def test_a_registry_of_ours_is_looked_at_where_it_listens(self, world: World) -> None:
         world.inventory["sites"]["vnet"]["registry"] |= {"port": 5510, "address": "203.0.113.8"}
         assert "203.0.113.8" in failed(world)["vnet: endpoint registry"]
