@@ -102,6 +102,7 @@ class TestJob:
             said = steady.playground.landbridge("logs", str(steady.playground.scenario))
         assert (said.code, "the last words" in said.out) == (0, True)
 
+    @pytest.mark.slow
     def test_a_job_that_failed_runs_again_when_it_is_asked_for_again(self, steady: TinyStory) -> None:
         """Its cause may have been outside: a full disk that was emptied."""
         with steady.with_command("exit 1 # again"):

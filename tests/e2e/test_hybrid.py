@@ -60,6 +60,7 @@ def test_a_plan_leaves_the_rack_for_each_reason_and_stays_when_it_is_switched_of
     assert story.good(command="plan")["placement"]["chosen"] == RACK
 
 
+@pytest.mark.slow
 def test_a_run_spills_to_the_cloud_says_why_and_the_next_one_comes_back(story: TinyStory) -> None:
     with said(story.playground, "--drain", "--undrain"):
         assert story.good()["outcome"] == "Promoted"

@@ -243,6 +243,7 @@ class TestWhatPrefectShows:
 
 
 class TestOtherFlows:
+    @pytest.mark.slow
     def test_redeploy_by_hand_goes_back_and_a_run_holds_the_newer_back(self, stage: Stage) -> None:
         stage.run()
         new_data(stage.world)
