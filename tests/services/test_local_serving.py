@@ -205,7 +205,9 @@ def test_several_instances_are_several_processes(flights: Line) -> None:
     flights.serve(flights.spec(settings=ServingSettings(instance_count=2)))
     mine = [process for process in flights.processes() if process.name().startswith(flights.name)]
     assert len(mine) == 2
-    os.kill(mine[0].pid, signal.SIGKILL)  # the other one takes what the dead one cannot
+    mine[0].kill()
+    mine[0].wait(10)  # until then its socket takes requests, which are lost with it
+    # The other one takes what the dead one cannot.
     assert {flights.ask().status_code for _ in range(20)} == {200}
 
 
