@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from landbridge.files.markdown import row
+
 REGENERATE = "python -m landbridge.cli.reference docs/reference/cli.md"
 
 JSON_KEYS: Mapping[str, tuple[str, ...]] = {
@@ -113,8 +115,7 @@ def _row(parameter: Any) -> str:
     metavar = "" if is_argument or getattr(parameter, "is_flag", False) else f" {_metavar(parameter)}"
     shown = (parameter.metavar or parameter.name.upper()) if is_argument else " / ".join(options)
     default = "required" if parameter.required else _default(parameter.default)
-    cells = (f"`{shown}{metavar}`", default, " ".join((parameter.help or "").split()))
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return row(f"`{shown}{metavar}`", default, " ".join((parameter.help or "").split()))
 
 
 def _metavar(parameter: Any) -> str:

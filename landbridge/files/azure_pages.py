@@ -9,6 +9,7 @@ from pathlib import Path
 
 from landbridge.domain.azure.faults import Fault, Where, faults
 from landbridge.domain.azure.settings import SETTINGS, ClusterKind, Setting, Type, in_words
+from landbridge.files.markdown import row
 
 REGENERATE = "python -m landbridge.files.azure_pages docs/reference"
 
@@ -53,7 +54,7 @@ def _section(where: Where, found: list[Fault]) -> Iterator[str]:
     yield "| code | again | avoid | cause | remedy |"
     yield "|---|---|---|---|---|"
     for fault in found:
-        yield _row(f"`{fault.code}`", fault.again, fault.avoid, fault.cause, fault.fix)
+        yield row(f"`{fault.code}`", fault.again, fault.avoid, fault.cause, fault.fix)
 
 
 def _settings(found: list[Setting]) -> Iterator[str]:
@@ -64,17 +65,13 @@ def _settings(found: list[Setting]) -> Iterator[str]:
         shown = f"`{name}`" + (" (protected)" if item.protected else "")
         needs = in_words(item.features) + ("; needed" if item.needed else "")
         clusters = ", ".join(kind.value for kind in ClusterKind if kind in item.clusters)
-        yield _row(shown, _value(item), f"`{item.default}`" if item.default else "", needs, clusters, item.meaning)
+        yield row(shown, _value(item), f"`{item.default}`" if item.default else "", needs, clusters, item.meaning)
 
 
 def _value(item: Setting) -> str:
     if item.type is Type.TEXT:
         return "name of an environment variable" if item.protected else "text"
     return ", ".join(f"`{word}`" for word in item.choices)
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def main(arguments: list[str]) -> None:

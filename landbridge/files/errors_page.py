@@ -7,10 +7,10 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 
 from landbridge.domain import errors
 from landbridge.domain.errors import LandbridgeError, TransientError
+from landbridge.files.markdown import write_page
 
 REGENERATE = "python -m landbridge.files.errors_page docs/errors.md"
 BUG, SYSTEM, INTERRUPTED = 70, 74, 130  # of `landbridge.cli`, which stands above; a test compares
@@ -86,9 +86,7 @@ def _facts(item: type[LandbridgeError]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    if len(arguments) != 1:
-        sys.exit(f"Name the file to write. To fix: run `{REGENERATE}`.")
-    Path(arguments[0]).write_text(page(), encoding="utf-8")
+    write_page(page, arguments, REGENERATE)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from landbridge.files import inventory_keys, scenario_keys
 from landbridge.files.inventory_keys import InventoryKeys
+from landbridge.files.markdown import row
 from landbridge.files.scenario_keys import ScenarioKeys
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -165,7 +166,7 @@ def _table(path: str, body: Mapping[str, Any], definitions: Mapping[str, Any]) -
     for key, inner in body["properties"].items():
         default = "required" if key in body.get("required", []) else _default(inner)
         cells = [f"`{key}`", _type(inner, definitions), default, inner.get("description", "")]
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        yield row(*cells)
 
 
 def _default(body: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from landbridge.domain.azure.v1.account import Entry, Outcome
 from landbridge.domain.azure.v1.cutover import CAPABILITIES, DATES, Step, steps
 from landbridge.domain.azure.v1.twins import Default
+from landbridge.files.markdown import row
 from landbridge.files.v1 import Drafts, Source
 from landbridge.files.v1_writing import Made
 
@@ -74,7 +75,7 @@ def _defaults(drafts: Drafts) -> Iterator[str]:
     yield from ["| for | field | v1 | v2 | note |", "|---|---|---|---|---|"]
     for owner in defaults_of(drafts):
         for item in owner.items:
-            yield _row(owner.owner, f"`{item.field}`", item.v1, item.v2, item.note)
+            yield row(owner.owner, f"`{item.field}`", item.v1, item.v2, item.note)
     yield ""
 
 
@@ -93,12 +94,12 @@ def _source(source: Source) -> Iterator[str]:
 
 def _entry(source: Source, entry: Entry) -> str:
     line = str(source.document.line(*entry.keys))
-    return _row(line, f"`{entry.name}`", entry.value, entry.target, entry.note)
+    return row(line, f"`{entry.name}`", entry.value, entry.target, entry.note)
 
 
 def _capabilities() -> Iterator[str]:
     yield from ["## Side by side", "", "| | AksCompute | KubernetesCompute |", "|---|---|---|"]
-    yield from [_row(*row) for row in CAPABILITIES]
+    yield from [row(*cells) for cells in CAPABILITIES]
     yield ""
 
 
@@ -115,8 +116,4 @@ def _plan(found: Sequence[Step]) -> Iterator[str]:
 
 def _dates() -> Iterator[str]:
     yield from ["## End of support", "", "| date | what |", "|---|---|"]
-    yield from [_row(*row) for row in DATES]
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"
+    yield from [row(*cells) for cells in DATES]

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from landbridge.domain.plan import Finding
 from landbridge.domain.requests import ResolvedEnvironment
 from landbridge.domain.values import Json
+from landbridge.files.markdown import write_page
 from landbridge.operations import connections, probing
 from landbridge.operations.planning import planned_colour
 from landbridge.operations.probe_files import IMAGE, JOB, SCENARIO, Probe, drivers_that, least_story, probes, story_with
@@ -156,9 +157,7 @@ def _text(value: Json) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    if len(arguments) != 1:
-        sys.exit(f"Name the file to write. To fix: run `{REGENERATE}`.")
-    Path(arguments[0]).write_text(page(), encoding="utf-8")
+    write_page(page, arguments, REGENERATE)
 
 
 if __name__ == "__main__":
