@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from functools import partial
 from urllib.parse import urlsplit
 
 from landbridge import drivers
@@ -22,6 +21,8 @@ from landbridge.operations.story import Story
 
 CONNECT_SECONDS = 1.0  # a proxy that needs longer will not carry a training run
 THREADS = 16
+
+Attempt = Callable[[Target, Inventory], tuple[str, ...]]
 
 
 def checks(story: Story, trains_at: str = "", inside: bool = False) -> tuple[Check, ...]:
@@ -104,33 +105,30 @@ def public_hosts(inventory: Inventory, site: Site) -> tuple[str, ...] | None:
     Raises:
         NetworkError: a target answers, and yet nothing could be tried in it.
     """
-    tries = {
-        target.name: partial(tries, target, inventory)
-        for target in inventory.targets.values()
-        if target.site == site.name and (tries := _public_egress(target)) is not None
-    }
+    here = [target for target in inventory.targets.values() if target.site == site.name]
+    tries = [(attempt, target) for target in here if (attempt := _public_egress(target))]
     if not tries:
         return None
     with ThreadPoolExecutor(min(THREADS, len(tries))) as pool:
-        found = pool.map(_tried, tries, tries.values(), [inventory.path] * len(tries))
-        return tuple(dict.fromkeys(host for hosts in found for host in hosts))
+        found = [pool.submit(_tried, attempt, target, inventory) for attempt, target in tries]
+        return tuple(dict.fromkeys(host for one in found for host in one.result()))
 
 
-def _public_egress(target: Target) -> Callable[[Target, Inventory], tuple[str, ...]] | None:
+def _public_egress(target: Target) -> Attempt | None:
     try:
         return drivers.driver(target.driver).public_egress
     except LandbridgeError:  # placement refuses it, with the reason
         return None
 
 
-def _tried(target: str, attempt: Callable[[], tuple[str, ...]], path: str) -> tuple[str, ...]:
+def _tried(attempt: Attempt, target: Target, inventory: Inventory) -> tuple[str, ...]:
     try:
-        return attempt()
+        return attempt(target, inventory)
     except TransientError:
         return ()
     except LandbridgeError as error:
-        said = f"Whether jobs on target {target!r} reach the internet could not be tried: {error.message}"
-        raise NetworkError(said, error.hint, path) from error
+        said = f"Whether jobs on target {target.name!r} reach the internet could not be tried: {error.message}"
+        raise NetworkError(said, error.hint, inventory.path) from error
 
 
 def _judge(story: Story, site: Site, inside: bool) -> tuple[Check, ...]:

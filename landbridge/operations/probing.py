@@ -1,10 +1,9 @@
 """Look at every target once, side by side, each within one deadline: a dead target costs at most that."""
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Thread
+from functools import partial
 
 from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.inventory import MaintenanceWindow, Role, Target
@@ -13,6 +12,7 @@ from landbridge.domain.placement import Capacity, NodeCapacity, TargetView
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.values import Json, Resources
 from landbridge.operations import connections
+from landbridge.operations.side_by_side import side_by_side
 from landbridge.operations.sites import find_environment, training_targets
 from landbridge.operations.story import Story
 
@@ -42,18 +42,7 @@ def operator_states(home: str) -> Mapping[str, Mapping[str, Json]]:
 def capacities(story: Story) -> Mapping[str, Capacity]:
     """Measure all training targets at once; one that does not answer in time is unreachable, with that reason."""
     names = [target.name for target in training_targets(story.inventory)]
-    answers: dict[str, Capacity] = {}
-
-    def ask(name: str) -> None:
-        answers[name] = _measure(story, name)
-
-    # daemons, no pool: a process that ends would wait for a pool's threads, however long a dead target takes
-    threads = [Thread(target=ask, args=(name,), daemon=True, name=f"measure {name}") for name in names]
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
+    answers = side_by_side({name: partial(_measure, story, name) for name in names}, DEADLINE_SECONDS)
     late = Capacity(reachable=False, detail=f"no answer within {DEADLINE_SECONDS:g} s")
     return {name: answers.get(name, late) for name in names}
 

@@ -17,7 +17,7 @@ def addresses(target: Target, inventory: Inventory) -> Mapping[str, str]:
         InputError: an option, or the kubeconfig, cannot be used.
     """
     options = read_options(target, inventory)
-    server, _ = address_of(connect(options.kubeconfig, options.context, options.namespace))
+    server, _ = address_of(connect(*options.place))
     found = {
         "API server": server,
         "object store": _store(options),

@@ -11,6 +11,7 @@ we sign and that end. A reader checks digests, so a damaged or half-written obje
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from landbridge.domain.requests import FileEntry
 from landbridge.domain.values import Json
 from landbridge.drivers.faults import translated
 from landbridge.drivers.kubernetes.options import KubernetesOptions
-from landbridge.drivers.kubernetes.pace import Pace, progress
+from landbridge.drivers.kubernetes.sending import Sending, progress
 from landbridge.drivers.secrets import with_secrets
 from landbridge.drivers.trees import digest_file, files_of
 
@@ -77,11 +78,11 @@ class ArtifactStore:
             fs, root = self._ours()
             fs.pipe_file(f"{root}/{key}", content)
 
-    def put_tree(self, folder: Path, limit_seconds: float = 0.0) -> Tree:
+    def put_tree(self, folder: Path, limit_seconds: float = math.inf) -> Tree:
         """Ensure that the folder (or a single file, as a folder of one) is there. Only missing files are sent.
 
         Raises:
-            RefusedError: at the speed measured on the way, sending would take longer than `limit_seconds` (0 = no limit).
+            RefusedError: at the speed measured on the way, sending would take longer than `limit_seconds`.
         """
         with translated(f"storing {folder} in {self.url}"):
             found = [(folder.name, folder)] if folder.is_file() else list(files_of(folder))
@@ -166,10 +167,9 @@ class ArtifactStore:
         fs.invalidate_cache()
         present = _sizes(fs, f"{root}/{tree.prefix}/files")
         missing = [file for file in tree.files if present.get(file.path) != file.size_bytes]
-        pace = Pace(sum(file.size_bytes for file in missing), limit_seconds) if limit_seconds else None
+        told = progress(Sending(sum(file.size_bytes for file in missing), limit_seconds))
         for file in missing:
-            told = {"callback": progress(pace)} if pace else {}
-            fs.put_file(str(paths[file.path]), f"{root}/{tree.key(file)}", **told)
+            fs.put_file(str(paths[file.path]), f"{root}/{tree.key(file)}", callback=told)
 
     def _ours(self) -> tuple[Any, str]:
         return self._open("ours", {})

@@ -6,7 +6,7 @@ One deadline for all of it; a cluster that does not answer in time is an answer 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from landbridge.domain.capacity import Capacity, NodeCapacity
 from landbridge.domain.errors import AuthError, LandbridgeError
@@ -23,6 +23,8 @@ from landbridge.drivers.kubernetes.cluster import (
     everywhere,
 )
 from landbridge.drivers.kubernetes.quantities import GPU, pod_requests, quantity, resources
+
+Answer = TypeVar("Answer")
 
 DEADLINE_SECONDS = 5.0
 MAINTENANCE = "landbridge.io/maintenance"  # annotation of a node: why nothing new may start on it
@@ -126,11 +128,11 @@ def _quotas(cluster: Cluster, seconds: float) -> list[Object]:
 
 def _has_namespace(cluster: Cluster) -> bool:
     """Lists of what would be in it are empty when it is not there, too. An account that may not ask is believed."""
-    found = _allowed(lambda: [item for item in [cluster.find(NAMESPACES, cluster.namespace)] if item])
-    return found is None or bool(found)
+    return _allowed(lambda: cluster.find(NAMESPACES, cluster.namespace) is not None) is not False
 
 
-def _allowed(ask: Callable[[], list[Object]]) -> list[Object] | None:
+def _allowed(ask: Callable[[], Answer]) -> Answer | None:
+    """None: this account may not ask."""
     try:
         return ask()
     except AuthError as error:

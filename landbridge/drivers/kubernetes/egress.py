@@ -6,7 +6,7 @@ from landbridge.domain.errors import CapabilityMissingError
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.drivers.kubernetes.cluster import connect
 from landbridge.drivers.kubernetes.operating_options import read_operating
-from landbridge.drivers.kubernetes.operating_probe import Probe, default_image, probe_objects, questions, run
+from landbridge.drivers.kubernetes.operating_probe import Probe, default_image, probe_objects, run
 from landbridge.drivers.kubernetes.options import read_options
 
 SECONDS = 60.0  # an image that is on the node runs within 2 s; one that is not must be pulled first
@@ -22,8 +22,7 @@ def public_egress(target: Target, inventory: Inventory) -> tuple[str, ...]:
             "Give `environments:` an entry with an `image` for it.",
             inventory.path,
         )
-    asked = questions((), read_operating(target, inventory).public_probe, private=True)
-    probe = Probe(f"landbridge-egress-{secrets.token_hex(4)}", image, asked, SECONDS)
-    cluster = connect(options.kubeconfig, options.context, options.namespace)
-    seen = run(cluster, probe_objects(probe, target, options), SECONDS)
-    return tuple(place for place in asked["direct"][1:] if not seen["direct"].get(place))
+    public = read_operating(target, inventory).public_probe
+    probe = Probe(f"landbridge-egress-{secrets.token_hex(4)}", image, {"direct": [public]}, SECONDS)
+    seen = run(connect(*options.place), probe_objects(probe, target, options), SECONDS)
+    return () if seen["direct"].get(public) else (public,)

@@ -43,7 +43,7 @@ def examine(target: Target, inventory: Inventory, order: Examination, types: Jud
     options = read_options(target, inventory)
     private = target.private or inventory.sites[target.site].network.private
     patient = Patient(target, inventory, options, shared(target, inventory), private)
-    own = connect(options.kubeconfig, options.context, options.namespace)
+    own = connect(*options.place)
     access = order.access
     admin = (
         connect(access.kubeconfig, access.context, options.namespace) if access.kubeconfig or access.context else None

@@ -65,6 +65,11 @@ class KubernetesOptions:
     ttl_seconds: int = WEEK_SECONDS
     operations: Mapping[str, Json] = field(default_factory=dict)
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What names the namespace of a cluster, as `cluster.connect` takes it."""
+        return self.kubeconfig, self.context, self.namespace
+
 
 KNOWN = tuple(item.name for item in fields(KubernetesOptions))
 

@@ -170,13 +170,12 @@ class KubernetesServing:
 
     def _connect(self) -> tuple[Cluster, Traffic]:
         options: KubernetesOptions = self._options
-        cluster = connect(options.kubeconfig, options.context, options.namespace)
+        cluster = connect(*options.place)
         gateway = read_gateway(options.gateway, options.namespace)
         return cluster, GatewayTraffic(cluster, gateway, options) if gateway else FlipTraffic(cluster)
 
     def _reader(self) -> EndpointReader:
-        options = self._options
-        return the_one(EndpointReader, options.kubeconfig, options.context, options.namespace, options.gateway)
+        return the_one(EndpointReader, *self._options.place, self._options.gateway)
 
     def _check(self, endpoint: str, weights: Mapping[str, int]) -> None:
         check_weights(endpoint, weights)

@@ -100,7 +100,7 @@ class KubernetesTraining:
         return tuple(JobRef(self._target.name, _full_name(job)) for job in found)
 
     def _cluster(self) -> Cluster:
-        return connect(self._options.kubeconfig, self._options.context, self._options.namespace)
+        return connect(*self._options.place)
 
     def _store(self) -> ArtifactStore:
         if self._opened is None:
@@ -121,9 +121,7 @@ class KubernetesTraining:
         )
 
     def _seen(self, cluster: Cluster, name: str) -> Seen | None:
-        options = self._options
-        reader = the_one(JobReader, options.kubeconfig, options.context, options.namespace)
-        return reader.seen(cluster, name)
+        return the_one(JobReader, *self._options.place).seen(cluster, name)
 
     def _end(self, cluster: Cluster, job: Object, why: Why) -> JobStatus:
         """Write down why, in the Job itself, and let Kubernetes end its pods. A suspended Job that is resumed ends at once."""

@@ -280,8 +280,7 @@ def _claims(cluster: Cluster) -> Mapping[str, str]:
 
 def _own_together(site: Site, code: Object, owner: Object) -> None:
     """Own what many jobs own, in one write for all of this process that come at once: it costs more the more owners there are."""
-    options = site.options
-    writing: Shared[None] = the_one(Shared, options.kubeconfig, options.context, options.namespace, _name(code))
+    writing: Shared[None] = the_one(Shared, *site.options.place, _name(code))
 
     def write(owners: Sequence[str]) -> Mapping[str, None]:
         _own(site.cluster, CONFIG_MAPS, code, list(map(json.loads, owners)))

@@ -1,15 +1,14 @@
 """Which ways out of a cluster's network are open, tried from where this runs."""
 
 import socket
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from threading import Thread
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import urlsplit
 
 from landbridge.domain.azure.outbound import Endpoint
 from landbridge.domain.errors import InputError
 from landbridge.domain.network import is_private_address
 from landbridge.domain.operating import Diagnosis, Verdict
+from landbridge.operations.side_by_side import side_by_side
 
 Address = tuple[str, int]
 _LONGEST_ANSWER = 4096  # bytes of a proxy's first line and headers
@@ -44,7 +43,7 @@ def check(endpoints: Iterable[Endpoint], proxy: Address | None, seconds: float) 
     """
     rows = [(endpoint, why_not_tried(endpoint)) for endpoint in endpoints]
     tried = {endpoint.name: endpoint for endpoint, untried in rows if not untried}
-    found = _side_by_side({name: _trial(endpoint, proxy, seconds) for name, endpoint in tried.items()}, seconds)
+    found = side_by_side({name: _trial(endpoint, proxy, seconds) for name, endpoint in tried.items()}, seconds)
     for endpoint, untried in rows:
         if untried:
             yield Diagnosis(endpoint.name, Verdict.UNSEEN, untried, f"{endpoint.why} ({endpoint.who})")
@@ -61,7 +60,7 @@ def check_private(hosts: Iterable[str], seconds: float) -> Iterator[Diagnosis]:
     """Look each name up; with private link it leads to private addresses alone."""
     wanted = list(hosts)
     closed = [host for host in wanted if "<" not in host]
-    found = _side_by_side({host: lambda host=host: _public(host) for host in closed}, seconds)  # type: ignore[misc]
+    found = side_by_side({host: lambda host=host: _public(host) for host in closed}, seconds)  # type: ignore[misc]
     for host in wanted:
         name = f"private: {host}"
         if host not in closed:
@@ -85,23 +84,6 @@ def why_not_tried(endpoint: Endpoint) -> str:
 
 def _aside(endpoint: Endpoint) -> str:
     return f" ({endpoint.note})" if endpoint.note else ""
-
-
-def _side_by_side(trials: Mapping[str, Callable[[], str]], seconds: float) -> dict[str, str]:
-    """Name → fault, "" for none. What is late is missing."""
-    found: dict[str, str] = {}
-
-    def run(name: str) -> None:
-        found[name] = trials[name]()
-
-    # daemons, no pool: looking a name up cannot be interrupted, and must not hold the command back when it ends
-    threads = [Thread(target=run, args=(name,), daemon=True, name=f"try {name}") for name in trials]
-    deadline = time.monotonic() + seconds
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    return dict(found)
 
 
 def _trial(endpoint: Endpoint, proxy: Address | None, seconds: float) -> Callable[[], str]:

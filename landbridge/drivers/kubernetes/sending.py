@@ -9,7 +9,7 @@ from landbridge.domain.errors import RefusedError
 SURE_SECONDS = 5.0  # the first moments of a connection say little about it
 
 
-class Pace:
+class Sending:
     """Counts the bytes of one transfer; not for threads."""
 
     def __init__(self, total_bytes: int, limit_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,13 +36,13 @@ class Pace:
             )
 
 
-def progress(pace: Pace) -> Any:
-    """`pace` as fsspec's transfers tell it; file systems that tell nothing are not held to it."""
+def progress(sending: Sending) -> Any:
+    """`sending` as fsspec's transfers tell it; file systems that tell nothing are not held to it."""
     from fsspec.callbacks import Callback
 
     class Told(Callback):  # type: ignore[misc]
         def relative_update(self, inc: int = 1) -> None:
             super().relative_update(inc)
-            pace.sent(inc)
+            sending.sent(inc)
 
     return Told()

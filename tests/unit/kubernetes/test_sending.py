@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from landbridge.domain.errors import RefusedError
-from landbridge.drivers.kubernetes import pace
+from landbridge.drivers.kubernetes import sending
 from landbridge.drivers.kubernetes.artifacts import ArtifactStore
-from landbridge.drivers.kubernetes.pace import SURE_SECONDS, Pace
+from landbridge.drivers.kubernetes.sending import SURE_SECONDS, Sending
 
 GIGABYTE = 10**9
 
@@ -26,21 +26,21 @@ def clock() -> Clock:
 
 
 def test_a_link_that_is_too_slow_is_named_with_its_speed(clock: Clock) -> None:
-    moving = Pace(40 * GIGABYTE, 1200.0, clock)
+    moving = Sending(40 * GIGABYTE, 1200.0, clock)
     clock.now = 10.0
     with pytest.raises(RefusedError, match=r"40\.0 GB would take 67 min at the 10\.0 MB/s .* has 20 min"):
         moving.sent(100_000_000)
 
 
 def test_a_link_that_is_quick_enough_is_left_alone(clock: Clock) -> None:
-    moving = Pace(10 * GIGABYTE, 1200.0, clock)
+    moving = Sending(10 * GIGABYTE, 1200.0, clock)
     for second in range(1, 1001):
         clock.now = float(second)
         moving.sent(10_000_000)
 
 
 def test_the_first_seconds_say_nothing(clock: Clock) -> None:
-    moving = Pace(40 * GIGABYTE, 1200.0, clock)
+    moving = Sending(40 * GIGABYTE, 1200.0, clock)
     clock.now = SURE_SECONDS / 2
     moving.sent(1)
     clock.now = 10.0
@@ -49,7 +49,7 @@ def test_the_first_seconds_say_nothing(clock: Clock) -> None:
 
 def test_a_store_gives_up_a_model_that_its_link_cannot_carry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "weights").write_bytes(bytes(4 << 20))
-    monkeypatch.setattr(pace, "SURE_SECONDS", 0.0)
+    monkeypatch.setattr(sending, "SURE_SECONDS", 0.0)
     store = ArtifactStore("memory://slow-link", {})
     with pytest.raises(RefusedError, match="measured on the way"):
         store.put_tree(tmp_path, limit_seconds=1e-9)
