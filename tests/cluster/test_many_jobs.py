@@ -12,18 +12,17 @@ from typing import Any
 
 import pytest
 
-from landbridge import __version__, drivers
-from landbridge.domain.inventory import Inventory, Role, Site, Target
-from landbridge.domain.job import CommandJob, JobEnvironment
-from landbridge.domain.requests import ResolvedEnvironment, TrainingJob
-from landbridge.domain.values import JobPhase, JobRef, Resources, SiteKind
+from landbridge import __version__
+from landbridge.domain.requests import TrainingJob
+from landbridge.domain.values import JobPhase, JobRef, Resources
 from tests.cluster.clusters import eventually
 from tests.cluster.lab.fake import COMPLETE_AFTER, COMPLETE_JITTER, FakeCluster, fake_cluster, fake_node
+from tests.unit.kubernetes import same_code
+from tests.unit.kubernetes.same_code import code_in, training_at
 
 NODES, GPU_NODES, JOBS = 30, 5, 60
 REQUESTS_TO_SUBMIT = 8
 PER_SECOND, AT_ONCE = 20, 30  # of `sharing.Pace`
-STORE = {"key": "none", "secret": "none", "endpoint_url": "http://127.0.0.1:1"}  # nobody asks it
 SMALL = Resources(100, 64 << 20)
 
 
@@ -41,26 +40,17 @@ def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeCluster]:
 
 @pytest.fixture
 def training(fake: FakeCluster, tmp_path: Path) -> Any:
-    options = {
-        "kubeconfig": str(fake.kubeconfig), "namespace": "default", "artifacts": "s3://bucket/jobs", "storage": STORE,
-        "overrides": {"metadata": {"annotations": {COMPLETE_AFTER: "3s", COMPLETE_JITTER: "3s"}}},
-    }  # fmt: skip
-    target = Target("rack", "onprem", "kubernetes", frozenset({Role.TRAIN}), "rack", options)
-    site = Site("onprem", SiteKind.ONPREM, f"{tmp_path}/models", f"{tmp_path}/cache", 0)
-    return drivers.training_target(target, Inventory("test", "/i.yaml", str(tmp_path), {"onprem": site}, {}, {}))
+    pods = {"metadata": {"annotations": {COMPLETE_AFTER: "3s", COMPLETE_JITTER: "3s"}}}
+    return training_at(fake.kubeconfig, "default", tmp_path, overrides=pods)
 
 
 @pytest.fixture
 def code(tmp_path: Path) -> str:
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "train.py").write_text("print('trained')")
-    return str(tmp_path / "code")
+    return code_in(tmp_path)
 
 
 def a_job(name: str, code: str, resources: Resources = SMALL) -> TrainingJob:
-    made = CommandJob("job.yaml", "python3 train.py", code, JobEnvironment("any"))
-    image = ResolvedEnvironment("any", image="example.test/train:1")
-    return TrainingJob(name, made, code, {}, image, {}, 600.0, resources)
+    return same_code.a_job(name, code, timeout_seconds=600.0, resources=resources)
 
 
 def to_the_end(training: Any, ref: JobRef) -> JobPhase:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,10 @@ from landbridge.domain.errors import NotFoundError, TargetUnavailableError
 from landbridge.domain.inventory import Inventory, Role, Site, Target
 from landbridge.domain.values import ColourPhase, JobPhase, JobRef, SiteKind
 
-from .api_server import ApiServer, Object, api_server
+from .api_server import ApiServer, Object
 
 POD_GI = {"requests": {"memory": "8Gi"}}
 TOO_LITTLE = "0/1 nodes are available: 1 Insufficient memory."
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[ApiServer]:
-    with api_server(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

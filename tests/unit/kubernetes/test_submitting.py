@@ -1,48 +1,25 @@
 """Many jobs with the same code, submitted at once by one process: each owns the code, and few writes say so."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from landbridge import drivers
 from landbridge.domain.errors import ConflictError
-from landbridge.domain.inventory import Inventory, Role, Site, Target
-from landbridge.domain.job import CommandJob, JobEnvironment
-from landbridge.domain.requests import ResolvedEnvironment, TrainingJob
-from landbridge.domain.values import SiteKind
 
-from .api_server import ApiServer, Object, api_server
-
-STORE = {"key": "none", "secret": "none", "endpoint_url": "http://127.0.0.1:1"}  # nobody asks it
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[ApiServer]:
-    with api_server(tmp_path) as made:
-        yield made
+from .api_server import ApiServer, Object
+from .same_code import a_job, code_in, training_at
 
 
 @pytest.fixture
 def training(api: ApiServer, tmp_path: Path) -> Any:
-    options = {"kubeconfig": api.kubeconfig, "namespace": "team", "artifacts": "s3://bucket/jobs", "storage": STORE}
-    target = Target("rack", "onprem", "kubernetes", frozenset({Role.TRAIN}), "rack", options)
-    site = Site("onprem", SiteKind.ONPREM, f"{tmp_path}/models", f"{tmp_path}/cache", 0)
-    return drivers.training_target(target, Inventory("test", "/i.yaml", str(tmp_path), {"onprem": site}, {}, {}))
+    return training_at(api.kubeconfig, "team", tmp_path)
 
 
 @pytest.fixture
 def code(tmp_path: Path) -> str:
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "train.py").write_text("print('trained')")
-    return str(tmp_path / "code")
-
-
-def a_job(name: str, code: str) -> TrainingJob:
-    made = CommandJob("job.yaml", "python3 train.py", code, JobEnvironment("any"))
-    return TrainingJob(name, made, code, {}, ResolvedEnvironment("any", image="example.test/train:1"), {}, 60.0)
+    return code_in(tmp_path)
 
 
 def shared_code(api: ApiServer) -> Object:
