@@ -32,8 +32,8 @@ demo-down:  ## end what the demos started, and delete what they left
 test: setup check  ## lint, types, architecture, and all tests but those below
 	$(RUN) -m pytest -n 2
 
-test-slow: setup  ## all patterns, with real training; services killed
-	$(RUN) -m pytest -m "slow and not cluster" -n 2
+test-slow: setup  ## all patterns, with real training; services killed; rules tried on more inputs
+	$(RUN) -m pytest -m "(slow or hypothesis) and not cluster" --hypothesis-profile=thorough -n 2
 
 test-chaos: setup  ## runs, jobs and hosts killed at exact moments
 	$(RUN) -m pytest -m chaos -n 2

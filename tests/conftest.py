@@ -3,10 +3,17 @@
 from pathlib import Path, PurePosixPath
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 HERE = Path(__file__).parent
+
+# A busy machine is no fault: nothing has a deadline. `make test-slow` tries more.
+settings.register_profile("quick", max_examples=30, deadline=None)
+settings.register_profile("thorough", max_examples=200, deadline=None)
+settings.load_profile("quick")
+
 SHARED = {  # file → whose host it shares; the longest first
     "test_patterns_memory.py": "host",
     "test_host.py": "host",

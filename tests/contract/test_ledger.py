@@ -244,7 +244,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_tokens_never_fall_and_one_holder_at_a_time(tmp_path_factory: pytest.TempPathFactory, steps: object) -> None:
     clock = Clock()

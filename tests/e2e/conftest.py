@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.services.hosts import free_port
+from tests.services.prefect_database import give_database
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [str(Path(sys.executable).with_name("landbridge"))]
@@ -83,6 +84,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     inventory = place / "inventory.yaml"
     inventory.write_text(free_ports((ROOT / "scenarios/inventories/local.yaml").read_text()))
     playground = Playground(place, place, place, inventory, place)
+    give_database(place)
     said = playground.landbridge("up", "-i", str(inventory), seconds=180)
     assert said.code == 0, said.err
     yield place

@@ -73,6 +73,7 @@ def test_a_run_spills_to_the_cloud_says_why_and_the_next_one_comes_back(story: T
     assert trained_on(story) == {"2": RACK}
 
 
+@pytest.mark.slow
 def test_a_site_whose_new_colour_cannot_serve_keeps_both_where_they_are(story: TinyStory, tmp_path: Path) -> None:
     """On-premises the environment is an interpreter without the model's packages; the cloud's would serve well."""
     assert story.good()["outcome"] == "Promoted"

@@ -84,37 +84,30 @@ def accounted(data: dict[str, Any], entries: Any) -> None:
 
 
 class TestMigration:
-    @settings(max_examples=60, deadline=None)  # a busy machine is no fault
     @given(changed(EXPORTS["service"]))
     def test_every_value_of_a_service_has_one_entry(self, data: dict[str, Any]) -> None:
         accounted(data, service(data, "", Wishes("svc")).entries)
 
-    @settings(max_examples=60, deadline=None)  # a busy machine is no fault
     @given(changed(EXPORTS["endpoint"]))
     def test_every_value_of_an_endpoint_and_its_versions_has_one_entry(self, data: dict[str, Any]) -> None:
         accounted(data, service(data, "", Wishes("svc")).entries)
 
-    @settings(max_examples=60, deadline=None)  # a busy machine is no fault
     @given(changed(EXPORTS["page"]["value"][0]))
     def test_every_value_of_a_resource_of_azure_has_one_entry(self, data: dict[str, Any]) -> None:
         accounted(data, service(data, "properties", Wishes("svc")).entries)
 
-    @settings(max_examples=60, deadline=None)  # a busy machine is no fault
     @given(changed(EXPORTS["list"][0]))
     def test_every_value_of_what_the_sdk_printed_has_one_entry(self, data: dict[str, Any]) -> None:
         accounted(data, service(data, "", Wishes("svc")).entries)
 
-    @settings(max_examples=60, deadline=None)  # a busy machine is no fault
     @given(changed(EXPORTS["compute"]))
     def test_every_value_of_a_compute_has_one_entry(self, data: dict[str, Any]) -> None:
         accounted(data, compute(data, Wishes(compute="new")).entries)
 
-    @settings(max_examples=60, deadline=None)  # a busy machine is no fault
     @given(changed(json.loads((V1 / "inferenceconfig.json").read_text())))
     def test_every_value_of_an_inference_configuration_has_one_entry(self, data: dict[str, Any]) -> None:
         accounted(data, inference(data, None).entries)
 
-    @settings(deadline=None)
     @given(st.dictionaries(text.filter(bool), trees, max_size=5))
     def test_an_account_that_nobody_claims_from_lists_all_as_unknown_or_empty(self, data: dict[str, Any]) -> None:
         entries = Account(data).close()
@@ -134,7 +127,6 @@ class TestMigration:
             if entry.outcome is Outcome.WRITTEN and entry.keys[0] in ("kvTags", "description", "properties"):
                 assert leaves(data)[entry.keys] in files
 
-    @settings(max_examples=60, deadline=None)  # a busy machine is no fault
     @given(changed(EXPORTS["service"]))
     def test_no_secret_that_v1_names_reaches_a_file(self, data: dict[str, Any]) -> None:
         data["keys"] = {"primaryKey": "hunter-2", "secondaryKey": "hunter-2"}
@@ -177,7 +169,6 @@ def right(order: Extension, present: Present | None) -> bool:
 
 
 class TestExtension:
-    @settings(deadline=None)
     @given(orders)
     def test_a_setting_that_is_not_known_never_passes(self, order: Extension) -> None:
         unknown = [name for name in (*order.settings, *order.protected) if find_setting(name) is None]
@@ -192,7 +183,7 @@ class TestExtension:
         name = f"{setting.name}.k" if setting.family else setting.name
         assert judge_setting(name, value, not setting.protected) is not None
 
-    @settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
+    @settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
     @given(orders, st.none() | presents)
     def test_the_command_brings_about_what_the_plan_shows(self, order: Extension, present: Present | None) -> None:
         """Carried out as Azure does (merge, replace), the command ends in the plan's last column."""
@@ -209,7 +200,6 @@ class TestExtension:
             present.protected if present else ()
         )
 
-    @settings(deadline=None)
     @given(orders)
     def test_the_command_is_one_for_the_shell(self, order: Extension) -> None:
         made = plan(Extension(order.name, order.cluster, order.features, _sound(order), {"sslKeyPemFile": "KEY_1"}))
@@ -237,21 +227,18 @@ def _after(command: tuple[str, ...], option: str) -> list[str]:
 
 
 class TestFaults:
-    @settings(max_examples=60, deadline=None)
     @given(st.text(max_size=60), st.sampled_from(faults()), st.text(max_size=60))
     def test_a_code_is_found_in_any_text(self, before: str, fault: Any, after: str) -> None:
         assume(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{3,}", fault.code))
         found = match(f"{before} {fault.code} {after}")
         assert fault.code in {item.fault.code for item in found}
 
-    @settings(max_examples=60, deadline=None)
     @given(st.text(max_size=200), st.text(max_size=200))
     def test_any_answer_can_be_judged(self, code: str, message: str) -> None:
         found = classify(code, message)
         assert found is None or found in faults()
 
 
-@settings(deadline=None)
 @given(st.dictionaries(text, trees, min_size=1, max_size=5))
 @pytest.mark.parametrize("version", [(1, 1), (1, 2)])
 def test_what_is_written_is_read_alike_by_both_versions_of_yaml(version: tuple[int, int], data: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.domain.capacity import Capacity, NodeCapacity
@@ -108,7 +108,6 @@ requests = st.builds(
 )
 
 
-@settings(max_examples=133, deadline=None)
 @given(requests, view_lists)
 def test_every_target_gets_one_ruling_with_a_reason(request_: PlacementRequest, views: list[TargetView]) -> None:
     placement = place(request_, views, NOW)
@@ -125,7 +124,6 @@ def test_every_target_gets_one_ruling_with_a_reason(request_: PlacementRequest, 
     assert eligible == sorted(eligible, reverse=True)
 
 
-@settings(max_examples=100, deadline=None)
 @given(requests, view_lists, st.randoms())
 def test_the_order_of_the_inventory_changes_nothing(request_: PlacementRequest, views: list[TargetView], dice) -> None:  # type: ignore[no-untyped-def]
     shuffled = list(views)
@@ -133,7 +131,6 @@ def test_the_order_of_the_inventory_changes_nothing(request_: PlacementRequest, 
     assert place(request_, views, NOW) == place(request_, shuffled, NOW)
 
 
-@settings(max_examples=166, deadline=None)
 @given(requests, view_lists, st.integers(0, 4))
 def test_all_changes_together_make_the_target_eligible(
     request_: PlacementRequest, views: list[TargetView], pick: int
@@ -153,7 +150,6 @@ def test_all_changes_together_make_the_target_eligible(
     assert next(ruling for ruling in place(*changed, NOW).rulings if ruling.target == target).eligible
 
 
-@settings(max_examples=100, deadline=None)
 @given(requests, view_lists)
 def test_the_chosen_target_breaks_no_rule(request_: PlacementRequest, views: list[TargetView]) -> None:
     placement = place(request_, views, NOW)
@@ -174,7 +170,6 @@ def test_the_chosen_target_breaks_no_rule(request_: PlacementRequest, views: lis
             assert not view.capacity.nodes or any(need.fits_into(node.free) for node in usable)
 
 
-@settings(max_examples=100, deadline=None)
 @given(requests, view_lists)
 def test_work_leaves_onprem_only_for_a_reason_that_is_switched_on(
     request_: PlacementRequest, views: list[TargetView]
@@ -192,7 +187,6 @@ def test_work_leaves_onprem_only_for_a_reason_that_is_switched_on(
     assert placement.spilled in (reasons or {None})
 
 
-@settings(max_examples=100, deadline=None)
 @given(windows, st.integers(0, 20 * 24 * 60), st.integers(1, 20 * 24 * 60))
 def test_a_window_is_open_in_a_span_exactly_when_some_minute_of_both_is(
     window: MaintenanceWindow, begin: int, minutes: int

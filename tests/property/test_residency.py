@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.domain.capacity import Capacity
@@ -50,7 +50,6 @@ def borders(draw: st.DrawFn) -> Border:
     )
 
 
-@settings(max_examples=400)
 @given(
     st.sampled_from(MovementKind), st.sampled_from(["flights", "weather", "mae", "rows", "model"]), data_sets, borders()
 )
@@ -96,7 +95,6 @@ def test_only_named_metrics_are_exported(data: list[HomedData], border: Border) 
         assert set(crossing) <= set(border.exports.metrics)
 
 
-@settings(max_examples=200)
 @given(data_sets, st.sampled_from(Pattern), st.dictionaries(st.sampled_from(SITES), KINDS, min_size=1))
 def test_placement_never_breaks_residency(data: list[HomedData], pattern: Pattern, kinds: dict[str, SiteKind]) -> None:
     views = [

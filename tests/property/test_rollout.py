@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.domain.ledger import Outcome
@@ -94,7 +94,6 @@ def check_order(rollout: Rollout, observed: Mapping[str, SiteObserved], step: St
             assert rollout.phase in (Phase.RETIRE, Phase.ROLL_BACK)
 
 
-@settings(max_examples=250)
 @given(looks())
 def test_any_phase_with_any_observation_orders_only_what_is_allowed(
     look: tuple[Rollout, dict[str, SiteObserved], float],
@@ -104,7 +103,6 @@ def test_any_phase_with_any_observation_orders_only_what_is_allowed(
     check_order(rollout, seen, next_step(rollout, observed, now, LIMIT))
 
 
-@settings(max_examples=100, deadline=None)
 @given(rollouts(), st.data())
 def test_the_machine_ends_against_an_observer_that_lies(rollout: Rollout, data: st.DataObject) -> None:
     script = data.draw(st.lists(st.lists(sightings, min_size=2, max_size=2), min_size=1, max_size=12))
@@ -199,7 +197,6 @@ def start(spec: RolloutSpec, *names: str, old: str = "blue") -> tuple[Rollout, d
 
 @pytest.mark.parametrize("old", ["", "blue"])
 @given(spec=specs, crashes=st.frozensets(st.integers(0, 25), max_size=6))
-@settings(max_examples=60, deadline=None)
 def test_a_good_version_serves_everywhere_whenever_the_process_dies(
     old: str, spec: RolloutSpec, crashes: frozenset[int]
 ) -> None:
@@ -217,7 +214,6 @@ def test_a_good_version_serves_everywhere_whenever_the_process_dies(
 @pytest.mark.parametrize("old", ["", "blue"])
 @pytest.mark.parametrize("fault", ["becomes", "answers", "errors"])
 @given(crashes=st.frozensets(st.integers(0, 12), max_size=4))
-@settings(max_examples=30, deadline=None)
 def test_one_bad_site_rolls_all_back_and_leaves_no_orphan(old: str, fault: str, crashes: frozenset[int]) -> None:
     rollout, sites = start(RolloutSpec((10, 100), 1.0, 5.0), "cloud", "onprem", old=old)
     setattr(sites["onprem"], fault, {"becomes": FAILED, "answers": False, "errors": 50}[fault])

@@ -22,6 +22,7 @@ from landbridge import settings
 from landbridge.client import Client, RunOrder
 from landbridge.lock import is_held
 from landbridge.record import read_record
+from tests.services.prefect_database import give_database
 
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 FLOWS = Path(__file__).parents[1] / "flows"
@@ -62,6 +63,7 @@ class RunningHost:
         return read_record(self.home)
 
     def start(self, **environment: str) -> "subprocess.CompletedProcess[str]":
+        give_database(self.home)
         path = os.pathsep.join([str(FLOWS), os.environ.get("PYTHONPATH", "")])
         return subprocess.run(
             [sys.executable, "-c", START, str(self.home), str(self.inventory)],

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge import drivers
@@ -429,7 +429,6 @@ TREES = st.dictionaries(
 
 
 @given(before=TREES, after=TREES)
-@settings(max_examples=30, deadline=None)
 def test_whatever_was_there_a_fetch_ends_with_the_snapshot(before: dict[str, bytes], after: dict[str, bytes]) -> None:
     with TemporaryDirectory() as root:
         bench = Bench(Path(root))

@@ -27,6 +27,7 @@ KEY_ENDED = f"{PREFIX}ended"  # annotation: how we ended it, as JSON; what the A
 KEY_OUTPUTS = f"{PREFIX}outputs"  # annotation: the names of its outputs
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 MAIN, FETCH = "main", "fetch"
+CODE_VOLUME = "package"
 RUNNER_FILES = ("pod_job.py", "pod_transfer.py", "job.py")
 NAME_LIMIT = 58  # pods of an Indexed Job are called <job>-<index>, and that must be a label too
 GRACE_SECONDS = 60  # the job's own grace is 5 s; the rest is for sending the log
@@ -207,7 +208,7 @@ def _volumes(job: TrainingJob, parts: Parts) -> tuple[Json, ...]:
         {"name": "urls", "secret": {"secretName": secret_name(job.name)}},
     ]
     if parts.code:
-        found.append({"name": "package", "configMap": {"name": parts.code}})
+        found.append({"name": CODE_VOLUME, "configMap": {"name": parts.code}})
     if job.job.resources.shm_size:
         limit = _shm(job.job.resources.shm_size)
         found.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": limit}})
@@ -244,7 +245,7 @@ def _common_mounts(inputs_read_only: bool) -> list[Json]:
 
 
 def _package_mount(parts: Parts) -> list[Json]:
-    return [{"name": "package", "mountPath": f"{ROOT}/package", "readOnly": True}] if parts.code else []
+    return [{"name": CODE_VOLUME, "mountPath": f"{ROOT}/package", "readOnly": True}] if parts.code else []
 
 
 def _shm(size: str) -> str:

@@ -1,7 +1,7 @@
 """Make everything ready that a job's pod needs, then create the Job; safe to repeat at any point.
 
 The order: ConfigMaps and the Secret first, so that no pod waits for them; then the Job; then the Job becomes their owner,
-so that they go when it goes. A crash in between leaves objects that the next submit takes up.
+so that they go when it goes. A crash in between leaves objects that the next submit takes up, or lets the Job own.
 """
 
 import gzip
@@ -33,6 +33,7 @@ from landbridge.drivers.kubernetes.cluster import (
 )
 from landbridge.drivers.kubernetes.distribution import layout
 from landbridge.drivers.kubernetes.job_manifest import (
+    CODE_VOLUME,
     FILE_TYPES,
     PVC_LABEL,
     PVC_PATH,
@@ -44,6 +45,7 @@ from landbridge.drivers.kubernetes.job_manifest import (
     kube_name,
     plan_secret,
     runner_config_map,
+    secret_name,
     service_manifest,
 )
 from landbridge.drivers.kubernetes.options import KubernetesOptions
@@ -71,7 +73,8 @@ class Site:
 
 def submit(job: TrainingJob, site: Site) -> None:
     """Ensure that the Job exists."""
-    if site.cluster.find(JOBS, kube_name(job.name)) is not None:
+    if (found := site.cluster.find(JOBS, kube_name(job.name))) is not None:
+        _own_what_a_crash_left(site.cluster, job.name, found)
         return
     runner = runner_config_map(site.target)
     manifest, owned = objects(job, _name(runner), _claims(site.cluster), site)
@@ -79,7 +82,7 @@ def submit(job: TrainingJob, site: Site) -> None:
     for kind, item in owned:
         site.cluster.create(kind, item)
     made = site.cluster.create(JOBS, manifest) or site.cluster.get(JOBS, kube_name(job.name))
-    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": _name(made), "uid": made["metadata"]["uid"]}
+    owner = _owner(made)
     for kind, item in owned:
         if kind is CONFIG_MAPS:
             _own_together(site, item, owner)
@@ -276,6 +279,23 @@ def _claims(cluster: Cluster) -> Mapping[str, str]:
     found = cluster.items(CLAIMS, labels=f"{PVC_LABEL}=true")
     paths = {_name(claim): (claim["metadata"].get("annotations") or {}).get(PVC_PATH, "") for claim in found}
     return {name: path for name, path in sorted(paths.items()) if path}
+
+
+def _owner(made: Object) -> Object:
+    return {"apiVersion": "batch/v1", "kind": "Job", "name": _name(made), "uid": made["metadata"]["uid"]}
+
+
+def _own_what_a_crash_left(cluster: Cluster, name: str, made: Object) -> None:
+    """Who submitted died between the Job and the last owner: what has none would stay for ever."""
+    spec, owner = made["spec"], _owner(made)
+    parts = [(SECRETS, secret_name(name))]
+    parts += [(SERVICES, kube_name(name))] if spec["completions"] > 1 else []
+    volumes = spec["template"]["spec"]["volumes"]
+    parts += [(CONFIG_MAPS, str(each["configMap"]["name"])) for each in volumes if each["name"] == CODE_VOLUME]
+    for kind, part in parts:
+        item = cluster.find(kind, part)
+        if item and owner["uid"] not in {each["uid"] for each in item["metadata"].get("ownerReferences", [])}:
+            cluster.patch(kind, part, {"metadata": {"ownerReferences": [owner]}}, STRATEGIC_PATCH)
 
 
 def _own_together(site: Site, code: Object, owner: Object) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from landbridge.domain.errors import ConflictError
+from landbridge.domain.errors import AuthError, ConflictError
 
 from .api_server import ApiServer, Object
 from .same_code import a_job, code_in, training_at
@@ -45,7 +45,20 @@ def test_a_second_submit_changes_nothing(api: ApiServer, training: Any, code: st
     training.submit(a_job("a", code))
     before = len(api.asked)
     training.submit(a_job("a", code))
-    assert api.asked[before:] == ["GET jobs/a"]
+    assert {asked.split()[0] for asked in api.asked[before:]} == {"GET"}
+
+
+@pytest.mark.parametrize("died_at", ["POST jobs", "PATCH secrets/a-urls", "PATCH configmaps/{code}"])
+def test_what_a_killed_submit_left_is_owned_after_the_next(
+    api: ApiServer, training: Any, code: str, died_at: str
+) -> None:
+    training.submit(a_job("other", code))
+    api.fails[died_at.format(code=shared_code(api)["metadata"]["name"])] = [403]
+    with pytest.raises(AuthError):
+        training.submit(a_job("a", code))
+    training.submit(a_job("a", code))
+    assert owners(api.objects["secrets"]["a-urls"]) == ["uid-of-a"]
+    assert owners(shared_code(api)) == ["uid-of-other", "uid-of-a"]
 
 
 def test_owners_that_another_process_writes_at_the_same_moment_do_not_push_ours_out(
