@@ -78,7 +78,9 @@ class TestJob:
             pytest.param("echo out of luck >&2; exit 1", ("exit code 1", "out of luck"), id="exits-1"),
             pytest.param("kill -9 $$", ("Signal 9 (Killed)",), id="is-killed", marks=SLOW),
             pytest.param("true", ("left no model", "'model'"), id="writes-no-model", marks=SLOW),
-            pytest.param("echo 1 > ${{outputs.model}}/weights", ("no MLflow model", "MLmodel"), id="no-mlflow-model", marks=SLOW),
+            pytest.param(
+                "echo 1 > ${{outputs.model}}/weights", ("no MLflow model", "MLmodel"), id="no-mlflow-model", marks=SLOW
+            ),
             pytest.param(
                 "ulimit -f 8; python -c \"open('${{outputs.model}}/MLmodel', 'wb').write(bytes(1 << 20))\"",
                 ("DiskFull",),
