@@ -116,6 +116,16 @@ class LimitsTraffic(Protocol):
 
 
 @runtime_checkable
+class KnowsImages(Protocol):
+    def has_image(self, image: str) -> bool | None:
+        """Whether a pod may start without fetching `image` first; None when nobody tells. Reads once.
+
+        Raises:
+            TransientError: the target does not answer.
+        """
+
+
+@runtime_checkable
 class CanCountRequests(Protocol):
     def counts(self, endpoint: str) -> Mapping[str, RequestCounts]:
         """Answers since the colour started: colour → counts. They survive neither a restart of the router nor of the colour."""

@@ -111,28 +111,28 @@ def within(nodes: tuple[NodeCapacity, ...], left: Resources) -> tuple[NodeCapaci
 
 def _nodes(cluster: Cluster, seconds: float) -> list[Object] | None:
     """None: this account may not see nodes."""
-    return _allowed(lambda: cluster.items(NODES, seconds=seconds))
+    return allowed(lambda: cluster.items(NODES, seconds=seconds))
 
 
 def _pods(cluster: Cluster, seconds: float) -> list[Object] | None:
     """Those of the whole cluster, else of our namespace."""
     query = {"fieldSelector": ACTIVE, "limit": "500"}
     request = Request("GET", everywhere(PODS), "listing pods", query=query, seconds=seconds)
-    found = _allowed(lambda: cluster.pages(request))
-    return found if found is not None else _allowed(lambda: cluster.items(PODS, fields=ACTIVE, seconds=seconds))
+    found = allowed(lambda: cluster.pages(request))
+    return found if found is not None else allowed(lambda: cluster.items(PODS, fields=ACTIVE, seconds=seconds))
 
 
 def _quotas(cluster: Cluster, seconds: float) -> list[Object]:
-    return _allowed(lambda: cluster.items(QUOTAS, seconds=seconds)) or []
+    return allowed(lambda: cluster.items(QUOTAS, seconds=seconds)) or []
 
 
 def _has_namespace(cluster: Cluster) -> bool:
     """Lists of what would be in it are empty when it is not there, too. An account that may not ask is believed."""
-    return _allowed(lambda: cluster.find(NAMESPACES, cluster.namespace) is not None) is not False
+    return allowed(lambda: cluster.find(NAMESPACES, cluster.namespace) is not None) is not False
 
 
-def _allowed(ask: Callable[[], Answer]) -> Answer | None:
-    """None: this account may not ask."""
+def allowed(ask: Callable[[], Answer]) -> Answer | None:
+    """What `ask` returns; None: this account may not ask."""
     try:
         return ask()
     except AuthError as error:

@@ -31,8 +31,9 @@ from landbridge.drivers.kubernetes.colours import (
     selector,
     told,
 )
+from landbridge.drivers.kubernetes.images import on_a_node
 from landbridge.drivers.kubernetes.options import KubernetesOptions, read_options
-from landbridge.drivers.kubernetes.pod_template import common_labels
+from landbridge.drivers.kubernetes.pod_template import common_labels, mirrored
 from landbridge.drivers.kubernetes.routes import ENDPOINT, Backend, check_weights, read_gateway, route_name
 from landbridge.drivers.kubernetes.serving_counts import count
 from landbridge.drivers.kubernetes.serving_findings import findings
@@ -65,7 +66,7 @@ PARTS = (BUDGETS, AUTOSCALERS, SERVICES)  # what has the colour's name, beside i
 
 
 class KubernetesServing:
-    """`ServingTarget`, `CanShiftTraffic`, `LimitsTraffic`, `CanCountRequests` and `CanListEndpoints` in one namespace."""
+    """`ServingTarget` and every optional port beside it, in one namespace."""
 
     def __init__(self, target: Target, inventory: Inventory) -> None:
         self._target = target
@@ -134,6 +135,10 @@ class KubernetesServing:
 
     def percents(self) -> frozenset[int]:
         return GatewayTraffic.percents if self._options.gateway else FlipTraffic.percents
+
+    def has_image(self, image: str) -> bool | None:
+        with self._doing(f"looking for image {image}"):
+            return on_a_node(connect(*self._options.place), mirrored(image, self._options.image_mirror))
 
     def shift(self, endpoint: str, weights: Mapping[str, int]) -> None:
         with self._doing(f"shifting the traffic of endpoint {endpoint}"):

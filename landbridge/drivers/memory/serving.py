@@ -9,6 +9,7 @@
           answers: [[200, '{"predictions": [1.0]}']]  # status and body, in turn; the last one again and again
           milliseconds: 1         # how long an answer takes; above the caller's timeout: none
       percents: [0, 100]          # what its router can give to a colour; absent: any percent
+      images: [a, b]              # what it has already; absent: it does not tell
       refuses: {instance_type: why}  # settings that this target refuses when they are set; `scoring` is one
 
 An endpoint is one JSON file under the home, so every process sees it. `faults.json` beside them fails single calls
@@ -96,7 +97,7 @@ def connect(target: Target, inventory: Inventory) -> ServingTarget:
 
 
 class MemoryServing:
-    """`ServingTarget`, `CanShiftTraffic`, `LimitsTraffic`, `CanCountRequests` and `CanListEndpoints` without a process."""
+    """`ServingTarget` and every optional port beside it, without a process."""
 
     def __init__(self, target: Target, inventory: Inventory) -> None:
         self._target = target
@@ -175,6 +176,11 @@ class MemoryServing:
     def percents(self) -> frozenset[int]:
         given = self._target.options.get("percents")
         return frozenset(item for item in (given if isinstance(given, list) else range(101)) if isinstance(item, int))
+
+    def has_image(self, image: str) -> bool | None:
+        with self._doing("has_image"):
+            given = self._target.options.get("images")
+            return image in given if isinstance(given, list) else None
 
     def shift(self, endpoint: str, weights: Mapping[str, int]) -> None:
         with self._doing("shift"):
