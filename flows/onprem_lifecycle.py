@@ -5,7 +5,7 @@ from flows.release import release
 from landbridge.domain.ledger import Lease
 from landbridge.operations.reports import Report
 from landbridge.operations.story import Story
-from tasks.opening import plan, preflight_network
+from tasks.opening import plan, preflight_network, preflight_place
 from tasks.training import evaluate, judge, place, register, stage_data, submit_training, train
 
 
@@ -15,6 +15,7 @@ async def onprem_lifecycle(story: Story, lease: Lease) -> Report:
     await preflight_network(story)
     await plan(story)
     onprem = await place(story, {})
+    await preflight_place(story, onprem)
     inputs = await stage_data(story, onprem)
     trained = await train(story, await submit_training(story, onprem, inputs))
     candidate = await judge(story, await evaluate(story, trained))

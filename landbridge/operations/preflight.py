@@ -30,25 +30,35 @@ def checks(story: Story, trains_at: str = "", inside: bool = False) -> tuple[Che
 
     With `inside`, the way out is tried where jobs run: that starts short jobs there, so a plan does without.
     """
-    sites = [site for site in story.inventory.sites.values() if site.name in {*_touched(story), trains_at}]
-    return tuple(check for site in sites for check in _judge(story, site, inside))
+    return _judge_all(story, {*_touched(story), trains_at}, inside)
 
 
-def require(story: Story) -> tuple[Check, ...]:
+def require(story: Story, trains_at: str = "") -> tuple[Check, ...]:
     """As `checks`, from inside too, and write the evidence down.
+
+    `trains_at`: look at this site only, and at nothing if the story touches it anyway, for then it was looked at before.
 
     Raises:
         NetworkError: with every failed check, or with what could not be tried; nothing has moved yet.
     """
-    found = checks(story, inside=True)
+    touched = _touched(story)
+    if trains_at in touched:
+        return ()
+    found = _judge_all(story, {trains_at} if trains_at else touched, inside=True)
     payload: dict[str, Json] = {"checks": [dict(asdict(check)) for check in found]}
-    entry = Entry(Kind.PREFLIGHT, story.scenario.name, story.run_key, "network", time.time(), payload)
+    key = f"network at {trains_at}" if trains_at else "network"
+    entry = Entry(Kind.PREFLIGHT, story.scenario.name, story.run_key, key, time.time(), payload)
     connections.ledger(story.inventory.home).record(entry)
     failed = [check for check in found if not check.passed]
     if failed:
         said = "; ".join(f"{check.name}: {check.detail}" for check in failed)
         raise NetworkError(f"The network pre-flight failed: {said}", failed[0].hint, story.inventory.path)
     return found
+
+
+def _judge_all(story: Story, names: set[str], inside: bool) -> tuple[Check, ...]:
+    sites = [site for site in story.inventory.sites.values() if site.name in names]
+    return tuple(check for site in sites for check in _judge(story, site, inside))
 
 
 def used_hosts(story: Story, site: Site) -> Mapping[str, str]:

@@ -107,7 +107,7 @@ def _history(story: Story, tags: Mapping[str, str], version: str) -> JsonObject:
         "jobs": [as_object(item.payload) | {"at": item.at} for item in reversed([*_of(entries, Kind.JOB)])],
         "verdict": _newest(judged),
         "movements": [as_object(item.payload) | {"at": item.at} for item in reversed([*_of(entries, Kind.MOVEMENT)])],
-        "preflight": _newest(_of(entries, Kind.PREFLIGHT)),
+        "preflight": _evidence(_of(entries, Kind.PREFLIGHT)),
     }
 
 
@@ -127,6 +127,13 @@ def _payload(entry: Entry | None) -> Mapping[str, Json]:
 def _newest(entries: Iterable[Entry]) -> Json:
     newest = next(iter(entries), None)
     return as_json(newest.payload) if newest else None
+
+
+def _evidence(entries: Iterable[Entry]) -> Json:
+    """The checks of the newest pre-flight, and of the newest one of the site that placement chose."""
+    newest = {entry.key: entry.payload for entry in reversed([*entries])}
+    checks = [check for payload in newest.values() if isinstance(found := payload["checks"], list) for check in found]
+    return {"checks": checks} if newest else None
 
 
 def _tags(entries: list[Entry]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from landbridge.domain.errors import NetworkError
 from landbridge.domain.ledger import Kind
-from landbridge.operations import preflight
+from landbridge.operations import planning, preflight
 from tests.operations.world import World
 
 
@@ -155,6 +155,17 @@ class TestOnpremLifecycle:
     def test_a_way_out_without_a_proxy_is_refused(self, world: World) -> None:
         network(world, "onprem", egress=["*.example.com"])
         assert "no proxy leads there" in failed(world)["onprem: egress"]
+
+    def test_a_site_that_only_placement_chose_is_looked_at_before_the_data_goes_there(self, world: World) -> None:
+        world.inventory["sites"]["annex"] = {"kind": "onprem", "network": {"private": True}}
+        rack = {**world.inventory["targets"]["rack"], "site": "annex", "cost_per_hour": 0.01}
+        world.inventory["targets"]["annex-rack"] = {**rack, "options": {"public_egress": ["198.51.100.1:443"]}}
+        assert planning.require_plan(world.story()).placement.chosen == "annex-rack"
+        with pytest.raises(NetworkError, match=r"answer directly: 198\.51\.100\.1:443"):
+            world.run()
+        assert world.jobs() == []
+        assert world.entries(Kind.MOVEMENT) == ()
+        assert {entry.key for entry in world.entries(Kind.PREFLIGHT)} == {"network", "network at annex"}
 
     def test_a_run_is_refused_with_its_evidence_in_the_ledger(self, world: World, silent: int) -> None:
         network(world, "onprem", proxy=f"http://127.0.0.1:{silent}")

@@ -154,9 +154,12 @@ class World:
         story = self.story(trigger, **more)
         adopting.adopt(story)
         with_lease = lease(story)
-        if self.scenario["pattern"] in SEALED:
+        sealed = self.scenario["pattern"] in SEALED
+        if sealed:
             preflight.require(story)
-        planning.require_plan(story)
+        plan = planning.require_plan(story)
+        if sealed and plan.placement.chosen:
+            preflight.require(story, connections.site_of(story.inventory, plan.placement.chosen).name)
         version = train_and_register(story, with_lease)
         return release(story, version, with_lease)
 
