@@ -85,7 +85,7 @@ def _ensure_up(say: Say, lasting: bool) -> bool:
     if holder() is not None and is_up():
         return False
     _clear(say)
-    images = node_images.prepare(say)
+    images = _make(say)
     node_images.forget_older(images)
     hold([path for path in _BESIDE if not Path(path).exists()], lasting)
     _bring_up(images, say)
@@ -227,8 +227,16 @@ def built(say: Say = lambda line: None) -> Path:
     """Build everything that is slow, and return the folder where it is kept."""
     install_packages()
     with alone(BUILD_SECONDS):
-        node_images.prepare(say)
-        for name in ("kube", "objectstore"):
-            build(name, say)
+        _make(say)
         custom_resources()
     return cache_folder()
+
+
+def _make(say: Say) -> tuple[Any, ...]:
+    """Build each thing once, before both sites ask for it; the largest program beside all others, for each has lonely ends."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        largest = beside.submit(build, "kube", say)
+        images = node_images.prepare(say)
+        build("objectstore", say)
+        largest.result()
+    return images
