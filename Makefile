@@ -33,13 +33,16 @@ test: setup check  ## lint, types, architecture, and all tests but those below
 	$(RUN) -m pytest -n 2
 
 test-slow: setup  ## all patterns, with real training; services killed; rules tried on more inputs
-	$(RUN) -m pytest -m "(slow or hypothesis) and not cluster" --hypothesis-profile=thorough -n 2
+	$(RUN) -m pytest -m "(slow or hypothesis) and not cluster and not azure" --hypothesis-profile=thorough -n 2
 
 test-chaos: setup  ## runs, jobs and hosts killed at exact moments
 	$(RUN) -m pytest -m chaos -n 2
 
 test-azure: setup  ## the Azure ML SDK against a double of Azure on this machine
-	$(RUN) -m pytest tests/azure -m azure -n 2
+	$(RUN) -m pytest tests/azure -m "azure and not slow" -n 2
+
+test-azure-slow: setup  ## the same, killed after any request, and whole scenarios
+	$(RUN) -m pytest tests/azure -m "azure and slow" -n 2
 
 test-cluster: setup  ## tests on two real Kubernetes clusters, as root; the first run builds them for a quarter of an hour
 	$(RUN) -m pytest tests/cluster -m "cluster and not slow" -n 0
@@ -79,4 +82,4 @@ bench-cluster: setup  ## what one process asks of a cluster of 1,000 pretended n
 clean:  ## the environment and what demos left
 	rm -rf .venv .uv .demo
 
-.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-azure test-cluster test-cluster-slow lab-up lab-down check bench bench-cluster clean
+.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-azure test-azure-slow test-cluster test-cluster-slow lab-up lab-down check bench bench-cluster clean
