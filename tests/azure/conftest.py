@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from landbridge.drivers.azureml import client
+from landbridge.drivers.azureml.options import Place
 from tests.azure.double.double import Double, running
 from tests.azure.double.ground import Ground
 from tests.azure.sdk import SCORE, TRAIN
@@ -52,8 +54,16 @@ def azure(azure_ground: Ground, monkeypatch: pytest.MonkeyPatch, tracking_url: s
     with running(azure_ground, mlflow_url=tracking_url) as double:
         for name, value in double.environment.items():
             monkeypatch.setenv(name, value)
+        client.forget()  # another workspace under the same names
         yield double
         double.verify()
+
+
+@pytest.fixture
+def workspace(azure: Double) -> client.Workspace:
+    """The workspace, as the azureml driver asks it."""
+    places = azure.places
+    return client.Workspace(Place(places.subscription, places.resource_group, places.workspace))
 
 
 @pytest.fixture

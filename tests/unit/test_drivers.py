@@ -21,7 +21,7 @@ from landbridge.drivers.local.training_findings import findings
 from landbridge.drivers.memory.training import MemoryTraining
 
 INVENTORY = Inventory("test", "inventory.yaml", "/nowhere", {}, {}, {})
-OURS = ("fsspec", "kubernetes", "local", "memory", "mlflow")
+OURS = ("azureml", "fsspec", "kubernetes", "local", "memory", "mlflow")
 
 
 @pytest.fixture(autouse=True)
@@ -57,9 +57,11 @@ def test_our_drivers_are_announced() -> None:
     assert set(OURS) <= set(drivers.known_drivers())
 
 
-@pytest.mark.parametrize("name", ["local", "memory", "fsspec", "kubernetes"])
+@pytest.mark.parametrize("name", ["local", "memory", "fsspec", "kubernetes", "azureml"])
 def test_a_driver_imports_no_heavy_library(name: str) -> None:
-    heavy = "{'mlflow', 'prefect', 'sqlalchemy', 'httpx', 'fsspec', 'psutil', 'uvicorn', 'pydantic', 'kubernetes'}"
+    heavy = (
+        "{'mlflow', 'prefect', 'sqlalchemy', 'httpx', 'fsspec', 'psutil', 'uvicorn', 'pydantic', 'kubernetes', 'azure'}"
+    )
     script = f"import sys; from landbridge import drivers; drivers.driver({name!r}); print({heavy} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert answer.stdout.decode().strip() == "set()"

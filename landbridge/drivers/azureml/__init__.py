@@ -1,0 +1,21 @@
+"""Azure Machine Learning: a workspace's computes as targets. Asked over REST with azure-core; azure-ai-ml is never imported."""
+
+from collections.abc import Iterable, Mapping
+
+from landbridge.domain.inventory import Inventory, Target
+from landbridge.ports import Driver, OptionProblem
+
+
+def _check(target: Target) -> Iterable[OptionProblem]:
+    from landbridge.drivers.azureml.options import option_problems
+
+    return option_problems(target.options)
+
+
+def _addresses(target: Target, inventory: Inventory) -> Mapping[str, str]:
+    from landbridge.drivers.azureml.options import addresses, read_options
+
+    return addresses(read_options(target, inventory))
+
+
+DRIVER = Driver(check=_check, addresses=_addresses)

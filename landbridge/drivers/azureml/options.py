@@ -1,0 +1,174 @@
+"""What an inventory may say under `options` of an azureml target. Read once, checked whole, asks nobody."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from landbridge.domain.azure.clouds import NAMES, Cloud, Names
+from landbridge.domain.errors import InputError
+from landbridge.domain.inventory import Inventory, Target
+from landbridge.domain.names import is_legal_label
+from landbridge.domain.nearest import nearest
+from landbridge.domain.values import Json
+from landbridge.ports import OptionProblem
+
+CLOUDS = {
+    "AzureCloud": Cloud.PUBLIC,
+    "AzureUSGovernment": Cloud.GOVERNMENT,
+    "AzureChinaCloud": Cloud.CHINA,
+}
+"""As `az cloud list` names them."""
+REQUIRED = ("subscription_id", "resource_group", "workspace")
+SERVERLESS = "serverless"
+ENDPOINTS = ("", "managed", "kubernetes")
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_GROUP = re.compile(r"[-\w.()]{1,90}")
+_WORKSPACE = re.compile(r"[A-Za-z0-9][-\w]{1,32}")
+_COMPUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,31}")
+
+
+class ComputeKind(StrEnum):
+    """What a compute is; ASK = the workspace says it when it is used."""
+
+    ASK = ""
+    AML = "amlcompute"
+    SERVERLESS = "serverless"
+    KUBERNETES = "kubernetes"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One workspace as one identity sees it. `tenant`: "" = that of the credentials."""
+
+    subscription_id: str
+    resource_group: str
+    workspace: str
+    tenant: str = ""
+    cloud: Cloud = Cloud.PUBLIC
+
+    @property
+    def id(self) -> str:
+        """The workspace's identifier in Azure's management service."""
+        group = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+        return f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace}"
+
+    @property
+    def names(self) -> Names:
+        return NAMES[self.cloud]
+
+    @property
+    def label(self) -> str:
+        return f"workspace {self.workspace!r} of resource group {self.resource_group!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class AzureOptions:
+    """Options of one target.
+
+    Attributes:
+        tenant_id: of Microsoft Entra; "" = that of the credentials.
+        cloud: as `az cloud list` names it.
+        compute: a compute of the workspace; "" or "serverless" = Azure chooses machines of `instance_type`.
+        kind: amlcompute, serverless or kubernetes; "" = asked when it is used.
+        instance_type: of jobs that name none; a machine size for serverless, an instance type of the cluster for kubernetes.
+        namespace: that a kubernetes compute must be attached with; "" = any. It cannot be changed afterwards.
+        datastore: of the workspace, for what is uploaded; "" = its default one.
+        endpoints: managed or kubernetes, for serving; "" = kubernetes where `compute` is one, else managed.
+    """
+
+    subscription_id: str
+    resource_group: str
+    workspace: str
+    tenant_id: str = ""
+    cloud: str = "AzureCloud"
+    compute: str = ""
+    kind: str = ""
+    instance_type: str = ""
+    namespace: str = ""
+    datastore: str = ""
+    endpoints: str = ""
+
+    @property
+    def place(self) -> Place:
+        return Place(self.subscription_id, self.resource_group, self.workspace, self.tenant_id, CLOUDS[self.cloud])
+
+    @property
+    def compute_kind(self) -> ComputeKind:
+        if self.compute in {"", SERVERLESS}:
+            return ComputeKind.SERVERLESS
+        return ComputeKind(self.kind)
+
+
+KNOWN = tuple(item.name for item in fields(AzureOptions))
+
+
+def read_options(target: Target, inventory: Inventory) -> AzureOptions:
+    """The options of `target`.
+
+    Raises:
+        InputError: an option is unknown, missing or of the wrong kind.
+    """
+    for problem in option_problems(target.options):
+        message = f"targets.{target.name}.options{f'.{problem.key}' if problem.key else ''}: {problem.message}"
+        raise InputError(message, problem.hint, inventory.path)
+    return AzureOptions(**dict(target.options))  # type: ignore[arg-type]
+
+
+def option_problems(options: Mapping[str, Json]) -> Iterator[OptionProblem]:
+    """Everything that is wrong with `options`. Pure, so that files can be checked before anybody connects."""
+    for key, value in options.items():
+        if key not in KNOWN:
+            message = f"there is no option {key!r}{nearest(key, KNOWN)}."
+            yield OptionProblem(key, message, f"Remove it, or name one of: {', '.join(KNOWN)}.")
+        elif not isinstance(value, str):
+            yield OptionProblem(key, f"{value!r} is not text.", "Write text.")
+    for key in REQUIRED:
+        if not options.get(key):
+            yield OptionProblem("", f"`{key}` is missing.", f"Add `{key}:` as `az ml workspace show` tells it.")
+    given = {key: value for key, value in options.items() if isinstance(value, str)}
+    yield from _identifiers(given)
+    yield from _choices(given)
+
+
+def _identifiers(given: Mapping[str, str]) -> Iterator[OptionProblem]:
+    for key in ("subscription_id", "tenant_id"):
+        if given.get(key) and not _GUID.fullmatch(given[key]):
+            hint = "Write it as 00000000-0000-0000-0000-000000000000."
+            yield OptionProblem(key, f"{given[key]!r} is no identifier.", hint)
+    for key, legal in (("resource_group", _GROUP), ("workspace", _WORKSPACE), ("compute", _COMPUTE)):
+        if given.get(key) and not legal.fullmatch(given[key]):
+            yield OptionProblem(
+                key, f"{given[key]!r} is no legal name.", "Write the name alone, as the portal shows it."
+            )
+    for key in ("resource_group", "workspace"):
+        if given.get(key, "").endswith("-"):
+            hint = "Use one whose name ends in a letter or digit: Azure ML answers InternalServerError to this."
+            yield OptionProblem(key, f"{given[key]!r} ends in a dash.", hint)
+    namespace = given.get("namespace", "")
+    if namespace and not is_legal_label(namespace):
+        yield OptionProblem("namespace", f"{namespace!r} is no legal name.", "Use a–z, 0–9 and inner dashes.")
+
+
+def _choices(given: Mapping[str, str]) -> Iterator[OptionProblem]:
+    kinds = tuple(map(str, ComputeKind))
+    for key, words in (("cloud", tuple(CLOUDS)), ("kind", kinds), ("endpoints", ENDPOINTS)):
+        if key in given and given[key] not in words:
+            message = f"there is no {key} {given[key]!r}{nearest(given[key], words)}."
+            yield OptionProblem(key, message, f"Write one of: {', '.join(filter(None, words))}.")
+    compute, kind = given.get("compute", ""), given.get("kind", "")
+    if compute not in {"", SERVERLESS} and kind == SERVERLESS:
+        yield OptionProblem(
+            "kind", f"{compute!r} is a compute, so it is not serverless.", "Remove `kind` or `compute`."
+        )
+    if compute in {"", SERVERLESS} and kind in {ComputeKind.AML, ComputeKind.KUBERNETES}:
+        yield OptionProblem("kind", f"{kind} needs the name of a compute.", "Add `compute:`.")
+    if given.get("namespace") and kind not in {"", ComputeKind.KUBERNETES}:
+        hint = "Remove `namespace`: only an attached Kubernetes compute has one."
+        yield OptionProblem("namespace", f"a compute of kind {kind} has no namespace.", hint)
+
+
+def addresses(options: AzureOptions) -> Mapping[str, str]:
+    """The services that a target is reached by, as far as its options tell."""
+    names = options.place.names
+    return {"Azure management": f"https://{names.management}", "Microsoft Entra": f"https://{names.login}"}
