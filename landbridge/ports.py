@@ -316,6 +316,7 @@ class Driver:
     `addresses` names the services that a target is reached by and brings in, each with its URL; it asks nobody either.
     `public_egress` tries, where jobs of a target run, whether they reach the open internet around every proxy, and names
     the places that answered; it blocks for seconds, leaves nothing behind, and raises what kept it from trying.
+    `own_environments`: its targets make an environment of a job themselves where the inventory's `environments` say nothing.
     """
 
     training: Callable[[Target, Inventory], TrainingTarget] | None = None
@@ -326,3 +327,4 @@ class Driver:
     check: Callable[[Target], Iterable[OptionProblem]] | None = None
     addresses: Callable[[Target, Inventory], Mapping[str, str]] | None = None
     public_egress: Callable[[Target, Inventory], tuple[str, ...]] | None = None
+    own_environments: bool = False

@@ -132,6 +132,23 @@ def render(
     return rendered
 
 
+def without_unset_parts(command: str, inputs: Collection[str]) -> str:
+    """Decide the optional parts of `command` by which `inputs` have a value, and leave its expressions as they are.
+
+    Raises:
+        InputError: a broken expression.
+    """
+    parsed = _parse(command)
+    if parsed.faults:
+        raise InputError(parsed.faults[0].message, parsed.faults[0].hint)
+    dropped = {
+        found.part
+        for found in parsed.references
+        if found.part >= 0 and found.kind == "inputs" and found.name not in inputs
+    }
+    return "".join(piece.text for piece in parsed.pieces if piece.part not in dropped)
+
+
 def _parse(command: str) -> _Parsed:
     pieces: list[_Piece] = []
     parts: list[int] = []

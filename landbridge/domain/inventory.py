@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from landbridge.domain.values import Json, Resources, SiteKind
 
@@ -160,3 +161,11 @@ class Inventory:
     def serving_target(self, site: str) -> Target | None:
         """The first target of `site` that serves, in the file's order."""
         return next((t for t in self.targets.values() if t.site == site and Role.SERVE in t.roles), None)
+
+    def environment(self, label: str, target: str) -> EnvironmentEntry | None:
+        """The first entry that fits the label and the target."""
+        for entry in self.environments:
+            here = not entry.targets or any(fnmatchcase(target, glob) for glob in entry.targets)
+            if here and fnmatchcase(label, entry.pattern):
+                return entry
+        return None

@@ -35,10 +35,15 @@ def no_such_type(field: str, wanted: str, target: str, known: Iterable[str]) -> 
     return refused(field, detail, f"Declare it under targets.{target}.instance_types, or name one of these.")
 
 
-def of_elsewhere(job: CommandJob) -> Iterator[Finding]:
-    """What only another service has: code that is not here, a region to choose, settings of its own."""
+def of_code(job: CommandJob) -> Iterator[Finding]:
+    """Code that is not here: what ran could not be named by its content."""
     if "://" in job.code or job.code.startswith(("azureml:", "git@", "git+")):
         yield refused("code", f"{job.code} is not on this machine.", "Check the code out and name its folder.")
+
+
+def of_elsewhere(job: CommandJob) -> Iterator[Finding]:
+    """What only another service has: code that is not here, a region to choose, settings of its own."""
+    yield from of_code(job)
     if job.resources.locations:
         detail = f"{', '.join(job.resources.locations)}: the region is that of the target that placement chose."
         yield Finding("resources.locations", FindingKind.SUBSTITUTED, detail)
@@ -89,17 +94,22 @@ def of_score_script(colour: ColourSpec, until: str, where: str) -> Iterator[Find
 
 def of_no_target(job: CommandJob) -> Iterator[Finding]:
     """Fields whose meaning is the scenario's, or that of the service that published them."""
+    yield from of_scenario(job)
+    for key in ("display_name", "description", "tags", "properties"):
+        if getattr(job, key):
+            yield Finding(key, FindingKind.NOTE, _FOR_READERS)
+    for key in job.extra:
+        yield Finding(key, FindingKind.NOTE, "It has no meaning outside the service that published it.")
+
+
+def of_scenario(job: CommandJob) -> Iterator[Finding]:
+    """Fields that the scenario decides, on whatever target."""
     if job.compute:
         detail = f"{job.compute}: the scenario's placement chose this target instead."
         yield Finding("compute", FindingKind.SUBSTITUTED, detail)
     if job.name:
         detail = f"{job.name}: scenario and run key name the job, so that the same run is the same job."
         yield Finding("name", FindingKind.SUBSTITUTED, detail)
-    for key in ("display_name", "description", "tags", "properties"):
-        if getattr(job, key):
-            yield Finding(key, FindingKind.NOTE, _FOR_READERS)
-    for key in job.extra:
-        yield Finding(key, FindingKind.NOTE, "It has no meaning outside the service that published it.")
 
 
 def require_possible(colour: ColourSpec, found: Iterable[Finding]) -> None:

@@ -44,7 +44,8 @@ No field is dropped in silence. A field that is not here is no field of these fi
 _OF_JOBS = """## Command job
 
 The YAML of `az ml job create`, with `type: command`. An environment means what the inventory's `environments` say: here an
-image on all drivers but `local`. `memory` is for tests.
+image on all drivers but `local` and `azureml`, to which the inventory says nothing, so that a workspace makes it as the job
+has it. `azureml` is here an attached Kubernetes compute. `memory` is for tests.
 """
 _OF_COLOURS = """## Online deployment
 

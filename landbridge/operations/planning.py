@@ -29,7 +29,7 @@ from landbridge.domain.scenario import Requirements, RolloutSpec
 from landbridge.domain.values import Pattern
 from landbridge.operations import connections, movements, preflight, probing
 from landbridge.operations.candidates import registration_movements
-from landbridge.operations.sites import find_environment, registry_site, serving_sites, serving_target_name
+from landbridge.operations.sites import known_environment, registry_site, serving_sites, serving_target_name
 from landbridge.operations.staging import data_movement
 from landbridge.operations.story import Story, timeout_seconds
 from landbridge.operations.training import leave, open_attempt
@@ -196,7 +196,7 @@ def _findings(story: Story, placement: Placement) -> tuple[Finding, ...]:
         found += probing.findings(story, placement.chosen)
     for site in serving_sites(story):
         target = serving_target_name(story.inventory, site)
-        environment = find_environment(story.inventory, story.job.environment.label, target)
+        environment = known_environment(story, target)
         if environment is None:
             found.append(_no_environment(story, target))
         else:

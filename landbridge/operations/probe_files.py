@@ -52,6 +52,13 @@ _OPTIONS: Mapping[str, Tree] = {
         "artifacts": "s3://artifacts/team",
         "serving_image": "registry.example/serve:1",
     },
+    "azureml": {
+        "subscription_id": "00000000-0000-0000-0000-000000000000",
+        "resource_group": "team",
+        "workspace": "team",
+        "compute": "cluster",
+        "kind": "kubernetes",
+    },
 }
 
 # Where a field of a named thing is set: these of inputs belong to literals, all others to data.
@@ -74,6 +81,7 @@ _VALUES: Mapping[str, tuple[Json, ...]] = {
     "inputs.<name>.min": (0,),
     "inputs.<name>.max": (2,),
     "inputs.<name>.enum": ([1, 2],),
+    "outputs.<name>.path": ("azureml://datastores/lake/paths/out",),
     "resources.instance_type": ("small", "huge"),
     "resources.shm_size": ("2g", "2.5g"),
     "distribution.worker_count": (1, 2),
@@ -195,8 +203,10 @@ def drivers_that(role: str) -> tuple[str, ...]:
 
 
 def _inventory() -> Tree:
-    """A site and a target for each driver. The images are those that the job asks for, where its environment names one."""
+    """A site and a target for each driver. The images are those that the job asks for, where its environment names one;
+    a driver that makes environments itself gets none."""
     names = sorted({*drivers_that("training"), *drivers_that("serving")})
+    others = [name for name in names if not drivers.driver(name).own_environments]
     site = {"kind": "onprem", "registry": {"driver": "memory"}}
     return {
         "name": "probe",
@@ -207,8 +217,8 @@ def _inventory() -> Tree:
         },
         "environments": [
             {"name": "*", "python": "current", "targets": ["local"]},
-            *({"name": image, "image": image} for image in (IMAGE, OTHER_IMAGE)),
-            {"name": "*", "image": IMAGE},
+            *({"name": image, "image": image, "targets": others} for image in (IMAGE, OTHER_IMAGE)),
+            {"name": "*", "image": IMAGE, "targets": others},
         ],
     }
 

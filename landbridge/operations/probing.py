@@ -13,7 +13,7 @@ from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.values import Json, Resources
 from landbridge.operations import connections
 from landbridge.operations.side_by_side import side_by_side
-from landbridge.operations.sites import find_environment, training_targets
+from landbridge.operations.sites import find_environment, makes_environments, training_targets
 from landbridge.operations.story import Story
 
 DEADLINE_SECONDS = 2.0
@@ -82,9 +82,14 @@ def findings(story: Story, target: str) -> tuple[Finding, ...]:
 
 
 def _of_environment(story: Story, target: str) -> Iterator[Finding]:
-    """The inventory decides what an environment is; whatever else the job says of it is not built here."""
+    """The inventory decides what an environment is; whatever else the job says of it is not built here.
+
+    Where it says nothing, a target that makes environments itself has its say among its driver's findings.
+    """
     environment, label = story.job.environment, story.job.environment.label
     found = find_environment(story.inventory, label, target)
+    if found is None and makes_environments(story.inventory, target):
+        return
     if found is None:
         detail, hint = f"{label!r} means nothing on {target}", "Add it to `environments:` in the inventory."
         yield Finding("environment", FindingKind.REFUSED, detail, hint)

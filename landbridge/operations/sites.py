@@ -1,7 +1,6 @@
 """Which site plays which part in a story."""
 
-from fnmatch import fnmatchcase
-
+from landbridge import drivers
 from landbridge.domain.errors import CapabilityMissingError, InputError
 from landbridge.domain.inventory import Inventory, Role, Site, Target
 from landbridge.domain.requests import ResolvedEnvironment
@@ -92,12 +91,12 @@ def tracking_site(story: Story) -> str:
 
 
 def environment_on(story: Story, target: str) -> ResolvedEnvironment:
-    """What the job's environment is on `target`, by the inventory's `environments`.
+    """What the job's environment is on `target`, by the inventory's `environments` or by the target itself.
 
     Raises:
         CapabilityMissingError: the inventory says nothing for it there.
     """
-    found = find_environment(story.inventory, story.job.environment.label, target)
+    found = known_environment(story, target)
     if found is None:
         raise CapabilityMissingError(
             f"Environment {story.job.environment.label!r} is not known on target {target!r}.",
@@ -109,11 +108,21 @@ def environment_on(story: Story, target: str) -> ResolvedEnvironment:
 
 def find_environment(inventory: Inventory, label: str, target: str) -> ResolvedEnvironment | None:
     """The first entry that fits the label and the target."""
-    for entry in inventory.environments:
-        here = not entry.targets or any(fnmatchcase(target, glob) for glob in entry.targets)
-        if here and fnmatchcase(label, entry.pattern):
-            return ResolvedEnvironment(label, entry.python, entry.image)
-    return None
+    entry = inventory.environment(label, target)
+    return ResolvedEnvironment(label, entry.python, entry.image) if entry else None
+
+
+def known_environment(story: Story, target: str) -> ResolvedEnvironment | None:
+    """What the inventory says of the job's environment; else, where the target makes environments itself, the job's own."""
+    label = story.job.environment.label
+    if found := find_environment(story.inventory, label, target):
+        return found
+    return ResolvedEnvironment(label) if makes_environments(story.inventory, target) else None
+
+
+def makes_environments(inventory: Inventory, target: str) -> bool:
+    """Whether the driver of `target` takes an environment as the job says it."""
+    return drivers.driver(connections.find_target(inventory, target).driver).own_environments
 
 
 def training_targets(inventory: Inventory) -> tuple[Target, ...]:

@@ -46,6 +46,7 @@ class Row:
         environment: what its jobs run in.
         keeps_files: its records are files below the home, which tests may break.
         poll_seconds, deadline_seconds: how often a test asks, and for how long.
+        capacity: declared, where a driver cannot measure.
     """
 
     driver: str
@@ -55,6 +56,7 @@ class Row:
     keeps_files: bool = True
     poll_seconds: float = 0.01
     deadline_seconds: float = 20.0
+    capacity: Resources = Resources()
 
 
 COMMANDS = {
@@ -132,7 +134,7 @@ def files(request: pytest.FixtureRequest, make_inventory: Callable[..., Inventor
 
 def a_world(row: Row, make_inventory: Callable[..., Inventory]) -> Iterator[World]:
     """A world for one test; what still runs afterwards is ended."""
-    target = Target("box", "onprem", row.driver, frozenset({Role.TRAIN}), "box", row.options)
+    target = Target("box", "onprem", row.driver, frozenset({Role.TRAIN}), "box", row.options, capacity=row.capacity)
     made = World(row, make_inventory(target))
     yield made
     connection = made.connect()

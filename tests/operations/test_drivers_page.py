@@ -19,6 +19,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 from landbridge.domain.errors import InputError
 from landbridge.domain.requests import ColourSpec, TrainingJob
 from landbridge.drivers import findings as shared
+from landbridge.drivers.azureml.assets import environment_body
+from landbridge.drivers.azureml.job_body import Parts, job_body
+from landbridge.drivers.azureml.options import ComputeKind
+from landbridge.drivers.azureml.training_submit import environment_of
 from landbridge.drivers.kubernetes import colour_manifests as manifests
 from landbridge.drivers.kubernetes.artifacts import ArtifactStore
 from landbridge.drivers.kubernetes.cluster import Cluster, connect
@@ -100,6 +104,17 @@ def idle_cluster(folder: str) -> Cluster:
     return connect(str(path), "", "team")
 
 
+def azureml_job(story: Story) -> Any:
+    """What is sent, and what is registered and uploaded before."""
+    job, target = job_of(story, "azureml"), story.inventory.targets["azureml"]
+    environment = environment_of(job, target.name)
+    context = f"{environment.build['path']}" if environment.build else ""
+    data = {name: value for name, value in job.inputs.items() if job.job.inputs[name].is_data}
+    registered = environment.reference or environment_body(environment, context), environment.options.get("datastore")
+    parts = Parts("environment", job.code, "compute", data, ComputeKind.KUBERNETES)
+    return job_body(job, parts, target.name), registered
+
+
 def local_job(story: Story) -> Any:
     """All that lies in the job's folder but `job.json`, which nobody acts by but for names and resources."""
     job, folder = job_of(story, "local"), JobFolder(Path(story.inventory.home) / "local-job")
@@ -148,6 +163,7 @@ def local_colour(story: Story) -> Any:
 
 
 MADE: Mapping[tuple[str, str], Callable[[Story], Any]] = {
+    (JOB, "azureml"): azureml_job,
     (JOB, "kubernetes"): kubernetes_job,
     (JOB, "local"): local_job,
     (JOB, "memory"): memory_job,
@@ -162,6 +178,9 @@ OF_THE_LOADER = {f"inputs.<name>.{key}" for key in ("optional", *(shared.CHECKED
 FOLDERS = set(DATA_TYPES) - {"uri_folder", "uri_file"}
 # (driver, field) → values with the effect that the field has without them, and that is what they ask for.
 AS_WITHOUT: Mapping[tuple[str, str], set[str]] = {
+    ("azureml", "environment.build.path"): {"docker"},  # what stands there without it
+    ("azureml", "identity.type"): {"managed", "managed_identity"},  # the same
+    ("azureml", "inputs.<name>.type"): {"uri_folder"},  # the same
     ("kubernetes", "inputs.<name>.type"): set(DATA_TYPES),  # all data is given as a path; what is no data is a literal
     ("local", "inputs.<name>.type"): set(DATA_TYPES),
     ("kubernetes", "outputs.<name>.type"): FOLDERS,  # uri_file is none

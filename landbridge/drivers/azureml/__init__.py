@@ -3,7 +3,13 @@
 from collections.abc import Iterable, Mapping
 
 from landbridge.domain.inventory import Inventory, Target
-from landbridge.ports import Driver, OptionProblem
+from landbridge.ports import Driver, OptionProblem, TrainingTarget
+
+
+def _training(target: Target, inventory: Inventory) -> TrainingTarget:
+    from landbridge.drivers.azureml.training import AzureTraining
+
+    return AzureTraining(target, inventory)
 
 
 def _check(target: Target) -> Iterable[OptionProblem]:
@@ -18,4 +24,4 @@ def _addresses(target: Target, inventory: Inventory) -> Mapping[str, str]:
     return addresses(read_options(target, inventory))
 
 
-DRIVER = Driver(check=_check, addresses=_addresses)
+DRIVER = Driver(training=_training, check=_check, addresses=_addresses, own_environments=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from landbridge.domain.errors import AuthError, CapabilityMissingError, InputError, NotFoundError
+from landbridge.domain.errors import AuthError, CapabilityMissingError, InputError
 from landbridge.drivers.azureml.client import (
     CONNECT_SECONDS,
     READ_SECONDS,
@@ -122,6 +122,20 @@ def from_sas(url: str) -> Container:
     return Container(ContainerClient.from_container_url(url, **_options()), url.partition("?")[0])
 
 
+def read_from(url: str, offset: int) -> bytes:
+    """A file by an address that carries the right to it, from `offset` (bytes) on; b"" at its end, or before it is there."""
+    from azure.core.exceptions import HttpResponseError
+    from azure.storage.blob import BlobClient
+
+    with translated(f"reading {url.partition('?')[0]}"):
+        try:
+            return bytes(BlobClient.from_blob_url(url, **_options()).download_blob(offset=offset).readall())
+        except HttpResponseError as error:
+            if error.status_code in {404, 416}:
+                return b""
+            raise
+
+
 def datastore(workspace: Workspace, name: str) -> Container:
     """The container of a datastore of the workspace.
 
@@ -201,11 +215,3 @@ def _inside(folder: Path, relative: str) -> Path:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"The name {relative!r} leads out of {folder}.", "Rename the file in the store.")
     return path
-
-
-def require_some(count: int, what: str) -> None:
-    """Raises NotFoundError when nothing came."""
-    if not count:
-        raise NotFoundError(
-            f"There is nothing at {what}.", "Let the job write to this output, or take it out of the job."
-        )
