@@ -16,6 +16,7 @@ from typing import Protocol, runtime_checkable
 from landbridge.domain.inventory import Datastore, InstanceType, Inventory, RegistrySpec, Target
 from landbridge.domain.job import CommandJob
 from landbridge.domain.ledger import Entry, Lease, Release
+from landbridge.domain.offers import OfferedCompute
 from landbridge.domain.operating import Change, Diagnosis, Examination, NamespacePlan, OfferedType
 from landbridge.domain.placement import Capacity
 from landbridge.domain.plan import Finding
@@ -316,6 +317,7 @@ class Driver:
     `addresses` names the services that a target is reached by and brings in, each with its URL; it asks nobody either.
     `public_egress` tries, where jobs of a target run, whether they reach the open internet around every proxy, and names
     the places that answered; it blocks for seconds, leaves nothing behind, and raises what kept it from trying.
+    `offers` asks the service behind a target for everything that it has to run on.
     `own_environments`: its targets make an environment of a job themselves where the inventory's `environments` say nothing.
     """
 
@@ -327,4 +329,5 @@ class Driver:
     check: Callable[[Target], Iterable[OptionProblem]] | None = None
     addresses: Callable[[Target, Inventory], Mapping[str, str]] | None = None
     public_egress: Callable[[Target, Inventory], tuple[str, ...]] | None = None
+    offers: Callable[[Target, Inventory], tuple[OfferedCompute, ...]] | None = None
     own_environments: bool = False

@@ -20,7 +20,8 @@ app = typer.Typer(
 def list_targets(context: typer.Context, inventory: InventoryOption = "", output: OutputOption = Output.TABLE) -> None:
     """List the targets of the inventory.
 
-    With site, driver, roles, what is free, instance types, cost per hour and state.
+    With site, driver, roles, what is free, instance types, cost per hour and state; and what the workspaces behind them have to
+    run on, also what the inventory does not name.
     """
     if context.invoked_subcommand:
         return
@@ -45,6 +46,11 @@ def list_targets(context: typer.Context, inventory: InventoryOption = "", output
         "state",
     )
     show.table(columns, [_cells(row) for row in rows_of(found, "targets")], f"Targets of {found['inventory']}")
+    offered = ("workspace", "compute", "kind", "can", "instance types", "nodes", "state", "target here")
+    show.table(offered, [_offer_cells(row) for row in rows_of(found, "offers")], "What the workspaces have to run on")
+    silent = found.get("offers_not_told")
+    for target, why in silent.items() if isinstance(silent, dict) else ():
+        show.say(f"What the workspace of {target} has is not told: {why}")
 
 
 @app.command("set")
@@ -127,4 +133,20 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         types,
         text(row["cost_per_hour"]),
         state,
+    )
+
+
+def _offer_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    from landbridge.cli.rows import cells
+    from landbridge.domain.capacity import in_words
+    from landbridge.domain.values import Resources
+
+    types = [f"{item['name']} ({in_words(Resources(**item['limits']))})" for item in row["instance_types"]]
+    return (
+        *cells(row, "place", "name", "kind"),
+        ", ".join(row["powers"]) or "nothing here",
+        "; ".join(types) or ("any size of the region" if row["kind"] == "serverless" else ""),
+        "" if row["nodes"] is None else str(row["nodes"]),
+        row["problem"] or "ready",
+        ", ".join(row["targets"]),
     )

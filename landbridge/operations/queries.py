@@ -72,10 +72,19 @@ def releases(*, home: str, inventory: str = "", of: str = "", limit: int = 20) -
 
 
 def targets(*, home: str, inventory: str) -> JsonObject:
-    """Every target of the inventory: what it is, what it has free, and whether work may start there."""
-    from landbridge.operations.stock import target_rows
+    """Every target of the inventory: what it is, what it has free, and whether work may start there.
 
-    return {"inventory": inventory, "targets": [*target_rows(home, inventory)]}
+    And `offers`: what the services behind them have to run on, also what the inventory does not name.
+    """
+    from landbridge.operations.stock import offer_rows, target_rows
+
+    offers, silent = offer_rows(home, inventory)
+    return {
+        "inventory": inventory,
+        "targets": [*target_rows(home, inventory)],
+        "offers": [*offers],
+        "offers_not_told": as_json(silent),
+    }
 
 
 def why(*, home: str, inventory: str = "", endpoint: str, site: str = "") -> JsonObject:

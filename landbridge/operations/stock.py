@@ -5,19 +5,23 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from landbridge import drivers
 from landbridge.domain.capacity import Capacity
 from landbridge.domain.errors import InputError, LandbridgeError
 from landbridge.domain.inventory import Inventory, Role, Target
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.maintenance import opening, span
 from landbridge.domain.nearest import nearest
+from landbridge.domain.offers import OfferedCompute
 from landbridge.domain.values import Json, Resources
 from landbridge.files.inventory import load_inventory
 from landbridge.operations import connections
-from landbridge.operations.plain import as_json
+from landbridge.operations.plain import as_json, as_object
 from landbridge.operations.probing import DEADLINE_SECONDS, apply_states, operator_states
+from landbridge.operations.side_by_side import side_by_side
 from landbridge.ports import CanListEndpoints
 
 
@@ -47,6 +51,25 @@ def target_rows(home: str, inventory_path: str) -> Iterator[dict[str, Json]]:
     looks = _look_at_all(inventory)
     for target in inventory.targets.values():
         yield _row(inventory, target, looks[target.name], states.get(target.name, {}))
+
+
+def offer_rows(home: str, inventory_path: str) -> tuple[list[dict[str, Json]], dict[str, str]]:
+    """What the services behind the targets have to run on, each compute once; and target → why it could not be asked."""
+    inventory = load_inventory(Path(inventory_path), home)
+    asked = [target.name for target in inventory.targets.values() if _asks(target)]
+    answers = side_by_side({name: partial(_offers, inventory, name) for name in asked}, DEADLINE_SECONDS)
+    rows: dict[tuple[str, str], dict[str, Json]] = {}
+    problems: dict[str, str] = {}
+    for name in asked:
+        answer = answers.get(name, f"no answer within {DEADLINE_SECONDS:g} s")
+        if isinstance(answer, str):
+            problems[name] = answer
+            continue
+        for offer in answer:
+            row = rows.setdefault((offer.place, offer.name), {**as_object(offer), "targets": []})
+            if offer.used:
+                row["targets"] = [*_list(row["targets"]), name]
+    return [{key: value for key, value in row.items() if key != "used"} for row in rows.values()], problems
 
 
 def say(home: str, inventory_path: str, target: str, said: tuple[Said, ...]) -> None:
@@ -96,6 +119,26 @@ def _look_at(inventory: Inventory, target: Target) -> _Look:
         return _Look(capacity, endpoints)
     except LandbridgeError as error:
         return _Look(Capacity(reachable=False, detail=error.message), problem=error.message)
+
+
+def _asks(target: Target) -> bool:
+    try:
+        return drivers.driver(target.driver).offers is not None
+    except LandbridgeError:  # its row says so
+        return False
+
+
+def _offers(inventory: Inventory, name: str) -> tuple[OfferedCompute, ...] | str:
+    target = inventory.targets[name]
+    ask = drivers.driver(target.driver).offers
+    try:
+        return ask(target, inventory) if ask else ()
+    except LandbridgeError as error:
+        return error.message
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _row(inventory: Inventory, target: Target, look: _Look, said: Mapping[str, Json]) -> dict[str, Json]:

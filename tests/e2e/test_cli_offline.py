@@ -115,7 +115,7 @@ def test_a_home_that_cannot_be_made_is_told_without_a_trace(shell: Shell) -> Non
     ("arguments", "keys"),
     [
         (["status"], {"host", "scenarios", "runs"}),
-        (["targets"], {"inventory", "targets"}),
+        (["targets"], {"inventory", "targets", "offers"}),
         (["releases"], {"releases"}),
         (["why-not", "scenario.yaml", "cloud-cpu"], {"eligible", "changes"}),
         (["down"], {"was_up", "ended"}),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from landbridge.domain.inventory import Inventory, Target
+from landbridge.domain.offers import OfferedCompute
 from landbridge.ports import Driver, OptionProblem, TrainingTarget
 
 
@@ -24,4 +25,11 @@ def _addresses(target: Target, inventory: Inventory) -> Mapping[str, str]:
     return addresses(read_options(target, inventory))
 
 
-DRIVER = Driver(training=_training, check=_check, addresses=_addresses, own_environments=True)
+def _offers(target: Target, inventory: Inventory) -> tuple[OfferedCompute, ...]:
+    from landbridge.drivers.azureml.discovery import offers
+    from landbridge.drivers.azureml.options import read_options
+
+    return offers(read_options(target, inventory))
+
+
+DRIVER = Driver(training=_training, check=_check, addresses=_addresses, offers=_offers, own_environments=True)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from landbridge.domain.capacity import Capacity, NodeCapacity
 from landbridge.domain.errors import AuthError, LandbridgeError
 from landbridge.domain.inventory import Target
+from landbridge.domain.quantities import GPU, quantity, resources
 from landbridge.domain.values import Resources
 from landbridge.drivers.kubernetes.cluster import (
     NAMESPACES,
@@ -22,7 +23,7 @@ from landbridge.drivers.kubernetes.cluster import (
     Request,
     everywhere,
 )
-from landbridge.drivers.kubernetes.quantities import GPU, pod_requests, quantity, resources
+from landbridge.drivers.kubernetes.quantities import pod_requests
 
 Answer = TypeVar("Answer")
 

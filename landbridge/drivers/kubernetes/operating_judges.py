@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from landbridge.domain.operating import Diagnosis, Verdict
+from landbridge.domain.quantities import quantity
 from landbridge.drivers.kubernetes.operating_namespace import POD_SECURITY
 from landbridge.drivers.kubernetes.operating_options import LEVELS
 from landbridge.drivers.kubernetes.operating_rights import Right
 from landbridge.drivers.kubernetes.pod_template import DEFAULT, GPU
-from landbridge.drivers.kubernetes.quantities import quantity
 
 Object = dict[str, Any]
 

@@ -8,7 +8,7 @@ from landbridge.domain.errors import InputError
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.names import is_legal_label
 from landbridge.domain.nearest import nearest
-from landbridge.drivers.kubernetes.quantities import quantity
+from landbridge.domain.quantities import quantity
 
 LEVELS = ("restricted", "baseline")  # Azure ML's own extension asks for baseline; ours passes restricted
 ACCOUNT = "landbridge"

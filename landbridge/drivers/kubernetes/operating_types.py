@@ -12,10 +12,10 @@ from landbridge.domain.capacity import in_words
 from landbridge.domain.inventory import InstanceType
 from landbridge.domain.nearest import nearest
 from landbridge.domain.operating import Diagnosis, Verdict
+from landbridge.domain.quantities import resources
 from landbridge.domain.values import Json, Resources
 from landbridge.drivers.kubernetes.cluster import Kind
 from landbridge.drivers.kubernetes.pod_template import COMPUTE_TAINT, DEFAULT, GPU, MANAGED_BY, OURS, WORKLOAD_TAINTS
-from landbridge.drivers.kubernetes.quantities import resources
 
 Object = dict[str, Any]
 

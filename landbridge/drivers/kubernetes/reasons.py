@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from landbridge.domain.capacity import in_words, nearest, shortage
+from landbridge.domain.quantities import quantity
 from landbridge.domain.values import Avoid, Resources
-from landbridge.drivers.kubernetes.quantities import quantity
 
 
 @dataclass(frozen=True, slots=True)

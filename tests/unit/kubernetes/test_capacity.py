@@ -6,10 +6,11 @@ import pytest
 
 from landbridge.domain.errors import TargetUnavailableError
 from landbridge.domain.inventory import Role, Target
+from landbridge.domain.quantities import quantity
 from landbridge.domain.values import Resources
 from landbridge.drivers.kubernetes.capacity import measure, node_capacities, quota_left, within
 from landbridge.drivers.kubernetes.cluster import Cluster, connect
-from landbridge.drivers.kubernetes.quantities import pod_requests, quantity
+from landbridge.drivers.kubernetes.quantities import pod_requests
 
 TARGET = Target("gpu", "onprem", "kubernetes", frozenset({Role.TRAIN}), "leipzig", capacity=Resources(8000, 16 << 30))
 
