@@ -1,5 +1,8 @@
 """What a job of Azure ML is to landbridge: its body, its status, whose fault a failure is, and what is said in the plan."""
 
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -197,6 +200,20 @@ def test_a_python_of_this_machine_is_refused_and_an_image_is_not() -> None:
         inventory = replace(INVENTORY, environments=(entry,))
         found = findings(replace(JOB, environment=JobEnvironment(build={"args": {"a": 1}})), TARGET, inventory, AML)
         assert [item.kind for item in found] == kinds
+
+
+def test_judging_a_job_imports_nothing_of_azure() -> None:
+    """A plan in which nothing must be asked pays for no library of Azure."""
+    script = (
+        "import pickle, sys; from landbridge import drivers\n"
+        "target, inventory, job = pickle.loads(sys.stdin.buffer.read())\n"
+        "drivers.training_target(target, inventory).findings(job)\n"
+        "print({name for name in sys.modules if name.partition('.')[0] in ('azure', 'requests', 'msal')})"
+    )
+    named = {"subscription_id": "00000000-0000-0000-0000-000000000000", "resource_group": "g", "workspace": "ws"}
+    given = pickle.dumps((replace(TARGET, options=named), INVENTORY, LOADED))
+    answer = subprocess.run([sys.executable, "-c", script], input=given, capture_output=True, check=True)
+    assert answer.stdout.decode().strip() == "set()"
 
 
 def test_computes_that_run_no_jobs_are_none() -> None:
