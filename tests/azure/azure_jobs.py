@@ -26,7 +26,7 @@ SUBMIT = (
 
 
 @dataclass(frozen=True)
-class Ground:
+class AzureWorld:
     """A target in a folder of its own."""
 
     azure: Double
@@ -58,7 +58,7 @@ class Ground:
         return child
 
 
-def ground(azure: Double, home: Path, capacity: Resources = Resources(), **options: str) -> Ground:
+def ground(azure: Double, home: Path, capacity: Resources = Resources(), **options: str) -> AzureWorld:
     """`options` beside those that name the workspace."""
     places = azure.places
     named = {
@@ -75,7 +75,7 @@ def ground(azure: Double, home: Path, capacity: Resources = Resources(), **optio
         "plain": Datastore("plain", "cloud", f"az://{container}/lake", options={"account_name": places.account}),
     }
     inventory = Inventory("test", f"{home}/inventory.yaml", str(home), {"cloud": site}, {"aml": target}, stores)
-    return Ground(azure, target, inventory)
+    return AzureWorld(azure, target, inventory)
 
 
 def a_job(command: str, name: str = "job", said: Mapping[str, object] | None = None, **changes: object) -> TrainingJob:

@@ -215,6 +215,21 @@ def test_what_a_datastore_holds_comes_back(azure: Double, workspace: Workspace, 
     assert container.read("out/model/MLmodel") == b"top"
 
 
+def test_whoever_may_not_see_keys_reads_and_writes_as_themselves(
+    azure: Double, workspace: Workspace, tmp_path: Path
+) -> None:
+    azure.faults.add("POST", "/listSecrets", status=403, times=None)
+    (tmp_path / "a.csv").write_text("x")
+    spot = assets.upload(workspace, tmp_path / "a.csv")
+    assert azure.seeds.read(spot.path) == b"x"
+
+
+def test_a_workspace_that_is_not_there_is_the_targets_fault(azure: Double, workspace: Workspace) -> None:
+    azure.faults.add("GET", "/jobs/x", status=404, code="ResourceGroupNotFound", message="Resource group 'ml' is gone.")
+    with pytest.raises(RefusedError, match="there is no workspace 'lab'"):
+        workspace.find("jobs/x", JOBS, "reading job 'x'")
+
+
 def test_an_unknown_object_is_none(azure: Double, workspace: Workspace) -> None:
     assert workspace.find("jobs/never", JOBS, "reading job 'never'") is None
 

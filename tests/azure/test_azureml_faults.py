@@ -11,14 +11,14 @@ import pytest
 
 from landbridge.domain.errors import AuthError, LandbridgeError, TargetUnavailableError, TransientError
 from landbridge.domain.values import JobPhase
-from tests.azure.azure_jobs import Ground, a_job, data, ground, output
+from tests.azure.azure_jobs import AzureWorld, a_job, data, ground, output
 from tests.azure.double.double import Double
 
 REQUESTS_OF_A_SUBMIT = 40  # more than there are
 
 
 @pytest.fixture
-def aml(azure: Double, tmp_path: Path) -> Ground:
+def aml(azure: Double, tmp_path: Path) -> AzureWorld:
     azure.seeds.kubernetes_compute("k8s")
     return ground(azure, tmp_path / "home", compute="k8s")
 
@@ -44,7 +44,7 @@ def made(azure: Double, name: str = "job") -> int:
 
 @pytest.mark.timeout(300)
 def test_killed_after_any_request_the_next_submit_makes_the_one_job(
-    aml: Ground, azure: Double, code: Path, tmp_path: Path
+    aml: AzureWorld, azure: Double, code: Path, tmp_path: Path
 ) -> None:
     """A child is killed once its n-th request was dealt with, before the answer; n counts up until a child survives."""
     for number in range(REQUESTS_OF_A_SUBMIT):
@@ -76,7 +76,7 @@ def test_killed_after_any_request_the_next_submit_makes_the_one_job(
     ],
 )
 def test_one_fault_at_the_order_itself_makes_no_second_job(
-    aml: Ground, azure: Double, tmp_path: Path, fault: dict[str, Any]
+    aml: AzureWorld, azure: Double, tmp_path: Path, fault: dict[str, Any]
 ) -> None:
     runs = tmp_path / "runs"
     job = a_job(f"echo started >> {runs}")
@@ -102,7 +102,7 @@ def test_one_fault_at_the_order_itself_makes_no_second_job(
     ],
 )
 def test_what_stays_broken_ends_the_submit_and_leaves_no_job(
-    aml: Ground, azure: Double, fault: dict[str, Any], kind: type[LandbridgeError]
+    aml: AzureWorld, azure: Double, fault: dict[str, Any], kind: type[LandbridgeError]
 ) -> None:
     azure.faults.add("PUT", "/jobs/job", times=None, **fault)
     with pytest.raises(LandbridgeError) as caught:
@@ -112,7 +112,7 @@ def test_what_stays_broken_ends_the_submit_and_leaves_no_job(
     assert made(azure) == 0
 
 
-def test_another_submit_that_was_quicker_is_the_job(aml: Ground, azure: Double) -> None:
+def test_another_submit_that_was_quicker_is_the_job(aml: AzureWorld, azure: Double) -> None:
     """Between looking and ordering somebody made the job with another command: Azure refuses ours, and theirs counts."""
     azure.faults.add("PUT", "/jobs/job", skip=1, status=400, code="UserError", message="already exists", times=1)
     first = aml.connect().submit(a_job("echo first"))
@@ -122,7 +122,7 @@ def test_another_submit_that_was_quicker_is_the_job(aml: Ground, azure: Double) 
     assert list(aml.connect().logs(first, follow=False)) == ["first"]
 
 
-def test_a_job_is_seen_through_faults_while_it_is_read(aml: Ground, azure: Double) -> None:
+def test_a_job_is_seen_through_faults_while_it_is_read(aml: AzureWorld, azure: Double) -> None:
     ref = aml.connect().submit(a_job("echo one; sleep 0.5; echo two", said={"outputs": output()}))
     azure.faults.add("GET", "/jobs/job", status=503, times=2)
     azure.faults.add("GET", "/runs/job", half=True)
@@ -132,13 +132,13 @@ def test_a_job_is_seen_through_faults_while_it_is_read(aml: Ground, azure: Doubl
     assert aml.settle(ref).phase is JobPhase.SUCCEEDED
 
 
-def test_a_log_is_followed_over_a_long_outage(aml: Ground, azure: Double) -> None:
+def test_a_log_is_followed_over_a_long_outage(aml: AzureWorld, azure: Double) -> None:
     ref = aml.connect().submit(a_job("echo one"))
     azure.faults.add("GET", "/runs/job/details", status=500, times=6)
     assert list(aml.connect().logs(ref, follow=True)) == ["one"]
 
 
-def test_a_cancel_whose_operation_fails_says_so_and_may_be_repeated(aml: Ground, azure: Double) -> None:
+def test_a_cancel_whose_operation_fails_says_so_and_may_be_repeated(aml: AzureWorld, azure: Double) -> None:
     ref = aml.connect().submit(a_job("sleep 60"))
     aml.wait(ref, lambda status: status.phase is JobPhase.RUNNING)
     azure.faults.add("POST", "/jobs/job/cancel", status=500, times=4)
@@ -148,7 +148,7 @@ def test_a_cancel_whose_operation_fails_says_so_and_may_be_repeated(aml: Ground,
     assert aml.connect().observe(ref).reason == "Cancelled"
 
 
-def test_a_history_that_does_not_know_the_run_yet_is_waited_for(aml: Ground, azure: Double) -> None:
+def test_a_history_that_does_not_know_the_run_yet_is_waited_for(aml: AzureWorld, azure: Double) -> None:
     ref = aml.connect().submit(a_job("sleep 60"))
     aml.wait(ref, lambda status: status.phase is JobPhase.RUNNING)
     azure.faults.add("GET", "/runs/job", status=404)
@@ -158,7 +158,7 @@ def test_a_history_that_does_not_know_the_run_yet_is_waited_for(aml: Ground, azu
 
 
 def test_no_secret_is_sent_written_or_logged(
-    aml: Ground, azure: Double, code: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    aml: AzureWorld, azure: Double, code: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     ref = aml.connect().submit(whole(code, tmp_path / "data"))
@@ -177,7 +177,9 @@ def test_no_secret_is_sent_written_or_logged(
         assert not re.search(r"sig=(?!REDACTED)", text)
 
 
-def test_a_hanging_azure_ends_in_a_transient_error(aml: Ground, azure: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_azure_ends_in_a_transient_error(
+    aml: AzureWorld, azure: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from landbridge.drivers.azureml import client
 
     defaults = client.Request.__init__.__defaults__

@@ -12,14 +12,17 @@ from landbridge.domain.errors import InputError, LandbridgeError, NotFoundError,
 from landbridge.domain.job import JobEnvironment, JobInput, JobResources
 from landbridge.domain.values import Avoid, JobPhase, JobStatus, Resources
 from landbridge.drivers.azureml import capacity as measuring
-from tests.azure.azure_jobs import OWN, Ground, a_job, data, ground, output
-from tests.azure.double.double import Double
+from landbridge.drivers.azureml import client
+from tests.azure.azure_jobs import OWN, AzureWorld, a_job, data, ground, output
+from tests.azure.double.double import Double, running
+from tests.azure.double.ground import Ground
+from tests.azure.double.places import CLOUDS, Places
 
 READ = "cat ${{inputs.data}}"
 
 
 @pytest.fixture
-def aml(azure: Double, tmp_path: Path) -> Ground:
+def aml(azure: Double, tmp_path: Path) -> AzureWorld:
     azure.seeds.kubernetes_compute("k8s")
     return ground(azure, tmp_path / "home", compute="k8s")
 
@@ -29,13 +32,13 @@ def body_of(azure: Double, name: str = "job") -> dict[str, Any]:
     return dict(sent["properties"])
 
 
-def log(aml: Ground, name: str = "job") -> list[str]:
+def log(aml: AzureWorld, name: str = "job") -> list[str]:
     ref = next(ref for ref in aml.connect().jobs() if ref.name == name)
     return list(aml.connect().logs(ref, follow=False))
 
 
 def test_a_job_with_code_data_and_a_literal_leaves_its_model(
-    aml: Ground, azure: Double, code: Path, tmp_path: Path
+    aml: AzureWorld, azure: Double, code: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "train.csv").write_text(" of data")
     line = "python train.py --lr ${{inputs.lr}} --data ${{inputs.data}} --model ${{outputs.model}}"
@@ -56,7 +59,7 @@ def test_a_job_with_code_data_and_a_literal_leaves_its_model(
 
 
 @pytest.mark.parametrize("url", ["lake", "plain"])
-def test_data_in_a_store_of_the_workspace_is_read_where_it_is(aml: Ground, azure: Double, url: str) -> None:
+def test_data_in_a_store_of_the_workspace_is_read_where_it_is(aml: AzureWorld, azure: Double, url: str) -> None:
     azure.seeds.blob("lake/flights/a.csv", b"here\n")
     value = f"{aml.inventory.datastores[url].url}/flights"
     job = a_job(f"{READ}/a.csv", said={"inputs": data()}, inputs={"data": value})
@@ -65,7 +68,7 @@ def test_data_in_a_store_of_the_workspace_is_read_where_it_is(aml: Ground, azure
     assert body_of(azure)["inputs"]["data"]["uri"] == "azureml://datastores/workspaceblobstore/paths/lake/flights"
 
 
-def test_data_of_another_account_is_named_as_it_is(aml: Ground, azure: Double) -> None:
+def test_data_of_another_account_is_named_as_it_is(aml: AzureWorld, azure: Double) -> None:
     url = "abfss://c@elsewhere.dfs.core.windows.net/flights"
     aml.connect().submit(a_job(READ, said={"inputs": data()}, inputs={"data": url}))
     assert body_of(azure)["inputs"]["data"]["uri"] == url
@@ -73,14 +76,14 @@ def test_data_of_another_account_is_named_as_it_is(aml: Ground, azure: Double) -
 
 @pytest.mark.parametrize(("url", "kind"), [("s3://bucket/x", InputError), ("/nowhere/at/all", NotFoundError)])
 def test_data_that_azure_cannot_read_is_refused(
-    aml: Ground, azure: Double, url: str, kind: type[LandbridgeError]
+    aml: AzureWorld, azure: Double, url: str, kind: type[LandbridgeError]
 ) -> None:
     with pytest.raises(kind):
         aml.connect().submit(a_job(READ, said={"inputs": data()}, inputs={"data": url}))
     assert not [*azure.record.asked("PUT", "/jobs/")]
 
 
-def test_a_folder_goes_over_once_for_many_jobs(aml: Ground, azure: Double, tmp_path: Path) -> None:
+def test_a_folder_goes_over_once_for_many_jobs(aml: AzureWorld, azure: Double, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.csv").write_text("rows\n")
     for name in ("one", "two"):
@@ -107,7 +110,7 @@ def test_a_folder_goes_over_once_for_many_jobs(aml: Ground, azure: Double, tmp_p
     ],
 )
 def test_an_environment_is_what_the_job_says(
-    aml: Ground, azure: Double, environment: JobEnvironment, sent: str
+    aml: AzureWorld, azure: Double, environment: JobEnvironment, sent: str
 ) -> None:
     azure.seeds.environment("AzureML-sklearn")
     for version in ("1", "2"):
@@ -116,13 +119,15 @@ def test_an_environment_is_what_the_job_says(
     assert sent in body_of(azure)["environmentId"]
 
 
-def test_an_environment_that_is_not_there_says_so(aml: Ground, azure: Double) -> None:
+def test_an_environment_that_is_not_there_says_so(aml: AzureWorld, azure: Double) -> None:
     job = a_job("true", said={"environment": JobEnvironment("azureml:never:1")}, environment=OWN)
     with pytest.raises(NotFoundError, match="never"):
         aml.connect().submit(job)
 
 
-def test_download_is_a_mount_on_kubernetes_and_a_download_elsewhere(aml: Ground, azure: Double, tmp_path: Path) -> None:
+def test_download_is_a_mount_on_kubernetes_and_a_download_elsewhere(
+    aml: AzureWorld, azure: Double, tmp_path: Path
+) -> None:
     (tmp_path / "a").write_text("x")
     azure.seeds.managed_compute("cpu")
     told = {"said": {"inputs": data("uri_file", "download")}, "inputs": {"data": str(tmp_path / "a")}}
@@ -152,7 +157,7 @@ def test_a_job_runs_on_machines_of_azure(azure: Double, tmp_path: Path, options:
     ],
 )
 def test_a_compute_that_is_not_what_the_inventory_says_is_refused(
-    aml: Ground, azure: Double, tmp_path: Path, options: dict[str, str], words: str
+    aml: AzureWorld, azure: Double, tmp_path: Path, options: dict[str, str], words: str
 ) -> None:
     wrong = ground(azure, tmp_path / "home", **options).connect()
     with pytest.raises(LandbridgeError, match=words):
@@ -161,12 +166,12 @@ def test_a_compute_that_is_not_what_the_inventory_says_is_refused(
     assert not wrong.capacity().reachable
 
 
-def test_an_instance_type_that_the_cluster_lacks_is_refused_by_azure(aml: Ground) -> None:
+def test_an_instance_type_that_the_cluster_lacks_is_refused_by_azure(aml: AzureWorld) -> None:
     with pytest.raises(LandbridgeError, match="instance type huge is not found"):
         aml.connect().submit(a_job("true", instance_type="huge"))
 
 
-def test_each_rank_has_its_own_log(aml: Ground) -> None:
+def test_each_rank_has_its_own_log(aml: AzureWorld) -> None:
     job = a_job(
         "echo rank $RANK of $WORLD_SIZE",
         said={
@@ -178,7 +183,7 @@ def test_each_rank_has_its_own_log(aml: Ground) -> None:
     assert log(aml) == ["[0] rank 0 of 2", "[1] rank 1 of 2"]
 
 
-def test_an_optional_part_is_decided_before_it_is_sent(aml: Ground, azure: Double) -> None:
+def test_an_optional_part_is_decided_before_it_is_sent(aml: AzureWorld, azure: Double) -> None:
     inputs = {"lr": JobInput("lr", "number"), "depth": JobInput("depth", "integer", optional=True)}
     line = "echo a$[[ --lr ${{inputs.lr}}]]$[[ --depth ${{inputs.depth}}]]"
     aml.settle(aml.connect().submit(a_job(line, said={"inputs": inputs}, inputs={"lr": "0.5"})))
@@ -186,13 +191,13 @@ def test_an_optional_part_is_decided_before_it_is_sent(aml: Ground, azure: Doubl
     assert body_of(azure)["command"] == "echo a --lr ${{inputs.lr}}"
 
 
-def test_an_output_that_is_a_file_comes_as_a_file(aml: Ground) -> None:
+def test_an_output_that_is_a_file_comes_as_a_file(aml: AzureWorld) -> None:
     job = a_job("echo done > ${{outputs.model}}", said={"outputs": output("uri_file")})
     status = aml.settle(aml.connect().submit(job))
     assert Path(status.outputs["model"].removeprefix("file://")).read_text() == "done\n"
 
 
-def test_an_output_may_lie_in_a_datastore_of_its_own(aml: Ground, azure: Double) -> None:
+def test_an_output_may_lie_in_a_datastore_of_its_own(aml: AzureWorld, azure: Double) -> None:
     path = "azureml://datastores/workspaceblobstore/paths/out/mine/"
     job = a_job("echo x > ${{outputs.model}}/MLmodel", said={"outputs": output(path=path)})
     status = aml.settle(aml.connect().submit(job))
@@ -200,7 +205,7 @@ def test_an_output_may_lie_in_a_datastore_of_its_own(aml: Ground, azure: Double)
     assert azure.seeds.read("out/mine/MLmodel") == b"x\n"
 
 
-def test_outputs_that_broke_off_are_fetched_by_the_next_reader(aml: Ground, azure: Double) -> None:
+def test_outputs_that_broke_off_are_fetched_by_the_next_reader(aml: AzureWorld, azure: Double) -> None:
     job = a_job("for n in 1 2 3; do echo $n > ${{outputs.model}}/$n; done", said={"outputs": output()})
     ref = aml.connect().submit(job)
     azure.faults.add("GET", "/azureml/job/model/2", status=403)
@@ -220,7 +225,7 @@ def test_outputs_that_broke_off_are_fetched_by_the_next_reader(aml: Ground, azur
     ],
 )
 def test_a_broken_cluster_is_avoided_and_the_job_is_not_blamed(
-    aml: Ground, azure: Double, break_it: Callable[[Any], Any], reason: str
+    aml: AzureWorld, azure: Double, break_it: Callable[[Any], Any], reason: str
 ) -> None:
     break_it(
         azure.seeds.inside(azure.world.resources.get(azure.world.ml("computes", "k8s"))["properties"]["resourceId"])
@@ -230,7 +235,7 @@ def test_a_broken_cluster_is_avoided_and_the_job_is_not_blamed(
     assert status.detail.count(".") >= 1
 
 
-def test_a_job_that_fails_is_its_own_fault(aml: Ground) -> None:
+def test_a_job_that_fails_is_its_own_fault(aml: AzureWorld) -> None:
     status = aml.settle(aml.connect().submit(a_job("echo quota exceeded in my own code >&2; exit 7")))
     assert (status.reason, status.exit_code, status.avoid) == ("Exit", 7, Avoid.EVERYTHING)
     assert "quota exceeded in my own code" in status.detail
@@ -270,11 +275,11 @@ def test_machines_are_counted_one_job_each(azure: Double, tmp_path: Path) -> Non
     assert [node.free for node in aml.connect().capacity().nodes] == [size] * 4
 
 
-def test_a_cluster_whose_nodes_nobody_tells_is_not_measured(aml: Ground) -> None:
+def test_a_cluster_whose_nodes_nobody_tells_is_not_measured(aml: AzureWorld) -> None:
     assert aml.connect().capacity() == measuring.Capacity()
 
 
-def test_a_compute_that_failed_takes_no_work(aml: Ground, azure: Double) -> None:
+def test_a_compute_that_failed_takes_no_work(aml: AzureWorld, azure: Double) -> None:
     azure.world.resources.get(azure.world.ml("computes", "k8s"))["properties"]["provisioningState"] = "Failed"
     found = aml.connect().capacity()
     assert (found.reachable, found.detail) == (False, "The compute is Failed.")
@@ -286,7 +291,7 @@ def test_a_compute_that_failed_takes_no_work(aml: Ground, azure: Double) -> None
     "fault", [{"hang": True}, {"status": 503}, {"status": 401}, {"status": 429, "retry_after": 999}]
 )
 def test_capacity_of_a_silent_azure_is_an_answer_in_time(
-    aml: Ground, azure: Double, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
+    aml: AzureWorld, azure: Double, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(measuring, "DEADLINE_SECONDS", 1.0)
     azure.faults.add("GET", "/computes/k8s", times=None, **fault)
@@ -297,10 +302,10 @@ def test_capacity_of_a_silent_azure_is_an_answer_in_time(
     assert found.detail
 
 
-def test_jobs_of_others_are_not_ours(aml: Ground, azure: Double, tmp_path: Path) -> None:
+def test_jobs_of_others_are_not_ours(aml: AzureWorld, azure: Double, tmp_path: Path) -> None:
     places = azure.places
     other = ground(azure, tmp_path / "home", compute="k8s")
-    renamed = Ground(azure, other.target, other.inventory)
+    renamed = AzureWorld(azure, other.target, other.inventory)
     aml.connect().submit(a_job("true", "ours"))
     workspace = aml.connect()._workspace
     properties = {**body_of(azure, "ours"), "tags": {"landbridge.target": "another"}}
@@ -309,7 +314,7 @@ def test_jobs_of_others_are_not_ours(aml: Ground, azure: Double, tmp_path: Path)
     assert places.workspace in workspace.place.id
 
 
-def test_what_is_sent_is_what_az_ml_sends(aml: Ground, azure: Double, ml: Any, code: Path, tmp_path: Path) -> None:
+def test_what_is_sent_is_what_az_ml_sends(aml: AzureWorld, azure: Double, ml: Any, code: Path, tmp_path: Path) -> None:
     """The same YAML by the SDK: nothing is lost, nothing else is said, but for names, tags and identifiers of uploads."""
     import yaml
     from azure.ai.ml import load_job
@@ -374,7 +379,24 @@ def comparable(body: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def test_a_status_that_nobody_knows_is_not_final(aml: Ground) -> None:
+@pytest.mark.parametrize("cloud", ["AzureUSGovernment", "AzureChinaCloud"])
+def test_a_sovereign_cloud_is_another_place_and_nothing_else(
+    azure_ground: Ground, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cloud: str
+) -> None:
+    with running(azure_ground, Places(cloud=CLOUDS[cloud])) as double:
+        for name, value in double.environment.items():
+            monkeypatch.setenv(name, value)
+        client.forget()
+        double.seeds.managed_compute("cpu")
+        aml = ground(double, tmp_path / "home", compute="cpu", cloud=cloud)
+        job = a_job("echo x > ${{outputs.model}}/MLmodel; echo done", said={"outputs": output()})
+        status = aml.settle(aml.connect().submit(job))
+        assert (Path(status.outputs["model"].removeprefix("file://")) / "MLmodel").read_text() == "x\n"
+        assert log(aml) == ["done"]
+        double.verify()
+
+
+def test_a_status_that_nobody_knows_is_not_final(aml: AzureWorld) -> None:
     from landbridge.drivers.azureml.training_state import reading
 
     assert reading({"name": "j", "properties": {"status": "Odd"}}, None) == JobStatus(JobPhase.RUNNING)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from landbridge.domain.inventory import Inventory, Target
+from landbridge.domain.inventory import Inventory, Network, Target
 from landbridge.domain.offers import OfferedCompute
 from landbridge.ports import Driver, OptionProblem, TrainingTarget
 
@@ -22,7 +22,8 @@ def _check(target: Target) -> Iterable[OptionProblem]:
 def _addresses(target: Target, inventory: Inventory) -> Mapping[str, str]:
     from landbridge.drivers.azureml.options import addresses, read_options
 
-    return addresses(read_options(target, inventory))
+    site = inventory.sites.get(target.site)
+    return addresses(read_options(target, inventory), site.network if site else Network())
 
 
 def _offers(target: Target, inventory: Inventory) -> tuple[OfferedCompute, ...]:

@@ -16,9 +16,15 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from landbridge.domain.errors import LandbridgeError, NotFoundError, TargetUnavailableError, TransientError
+from landbridge.domain.errors import (
+    LandbridgeError,
+    NotFoundError,
+    RefusedError,
+    TargetUnavailableError,
+    TransientError,
+)
 from landbridge.domain.values import Json
-from landbridge.drivers.azureml.errors import operation_error, read_refusal, to_error, translated
+from landbridge.drivers.azureml.errors import Refusal, lacks_place, operation_error, read_refusal, to_error, translated
 from landbridge.drivers.azureml.options import Place
 
 if TYPE_CHECKING:
@@ -110,8 +116,7 @@ class Workspace:
                 self._log_out()
                 response = self._send(request)
             if response.status_code >= 400:
-                refusal = read_refusal(response.status_code, response.content, wait_of(response.headers) or 0.0)
-                raise to_error(refusal, request.doing)
+                raise self._refused(read_refusal(response.status_code, response.content), request.doing)
             return _answer(response, request.doing)
 
     def get(self, path: str, version: str, doing: str, **query: str) -> Object:
@@ -187,6 +192,12 @@ class Workspace:
             if self._credential is None:
                 self._credential = _credential(self.place)
             return self._credential
+
+    def _refused(self, refusal: Refusal, doing: str) -> LandbridgeError:
+        if lacks_place(refusal, self.place.workspace):
+            said = f"{doing[0].upper()}{doing[1:]} failed: there is no {self.place.label}: {refusal.message}"
+            return RefusedError(said, "Correct subscription_id, resource_group, workspace and cloud of the target.")
+        return to_error(refusal, doing)
 
     def _send(self, request: Request) -> "HttpResponse":
         from azure.core.rest import HttpRequest

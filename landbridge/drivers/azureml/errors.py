@@ -49,6 +49,9 @@ BY_STATUS: Mapping[int, tuple[Make, str]] = {
 }
 QUOTA = re.compile(r"quota|OutOfCapacity|SkuNotAvailable|AllocationFailed", re.IGNORECASE)
 QUOTA_HINT = "Ask for less or another machine size, or have the quota raised (`az ml compute list-usage`)."
+NO_PLACE = frozenset(
+    {"SubscriptionNotFound", "ResourceGroupNotFound", "ParentResourceNotFound", "InvalidSubscriptionId"}
+)
 _SECRETS = (
     re.compile(
         r"((?:[?&;]|\b)(?:sig|signature|accountkey|sharedaccesssignature|client_secret|password)=)[^&;\s\"']+", re.I
@@ -70,7 +73,6 @@ class Refusal:
     status: int
     code: str = ""
     message: str = ""
-    retry_after: float = 0.0
 
     @property
     def fault(self) -> Fault | None:
@@ -78,17 +80,17 @@ class Refusal:
         return classify(self.code, self.message)
 
 
-def read_refusal(status: int, body: str | bytes | None, retry_after: float = 0.0) -> Refusal:
+def read_refusal(status: int, body: str | bytes | None) -> Refusal:
     """Read ARM's `{"error": {"code", "message", "details"}}`, or what there is of it."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else (body or "")
     try:
         said = json.loads(text)
     except ValueError:
-        return Refusal(status, message=scrubbed(text.strip()[:LONGEST]), retry_after=retry_after)
+        return Refusal(status, message=scrubbed(text.strip()[:LONGEST]))
     error = said.get("error", said) if isinstance(said, dict) else {}
     if not isinstance(error, dict):
         error = {"message": str(error), "code": str(said.get("error_description", ""))}
-    return Refusal(status, *words_of(error), retry_after)
+    return Refusal(status, *words_of(error))
 
 
 def words_of(error: Mapping[str, Any]) -> tuple[str, str]:
@@ -160,9 +162,17 @@ def _ours(error: Exception, doing: str) -> LandbridgeError | None:
     return TargetUnavailableError(f"{begin}: {first}.", AGAIN)
 
 
+def lacks_place(refusal: Refusal, workspace: str) -> bool:
+    """Whether it is the workspace itself, or what it is in, that is not there."""
+    if refusal.status != 404:
+        return False
+    of_workspace = re.search(rf"workspaces?/{re.escape(workspace)}['\"\s]", f"{refusal.message} ", re.IGNORECASE)
+    return refusal.code in NO_PLACE or bool(of_workspace)
+
+
 def _kind(refusal: Refusal) -> tuple[Make, str]:
     status, fault = refusal.status, refusal.fault
-    if status in BY_STATUS and not (status == 403 and QUOTA.search(refusal.message)):
+    if status in BY_STATUS and not _is_quota(refusal):
         make, hint = BY_STATUS[status]
         return make, f"{fault.fix} {hint}" if fault and fault.pattern and status not in {401, 429} else hint
     if status >= 500:
@@ -172,10 +182,16 @@ def _kind(refusal: Refusal) -> tuple[Make, str]:
 
 def _by_table(refusal: Refusal) -> tuple[Make, str]:
     fault = refusal.fault
-    if QUOTA.search(refusal.code) or (refusal.status == 403 and QUOTA.search(refusal.message)):
+    if _is_quota(refusal):
         return QuotaExceededError, fault.fix if fault else QUOTA_HINT
     if fault is None:
         return PermanentError, "Read Azure's words; `landbridge ops explain` knows many of them."
     if fault.again is Again.TRANSIENT:
         return TransientError, fault.fix
     return PermanentError if fault.avoid is Avoid.EVERYTHING else RefusedError, fault.fix
+
+
+def _is_quota(refusal: Refusal) -> bool:
+    """A limit of the subscription, which comes as 400, 403 or 409; of a failed operation, as 0. A 429 passes by itself."""
+    by_code = refusal.status in {0, 400, 403, 409} and QUOTA.search(refusal.code)
+    return bool(by_code or (refusal.status == 403 and QUOTA.search(refusal.message)))

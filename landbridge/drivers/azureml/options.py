@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from landbridge.domain.azure.clouds import NAMES, Cloud, Names
 from landbridge.domain.errors import InputError
-from landbridge.domain.inventory import Inventory, Target
+from landbridge.domain.inventory import Inventory, Network, Target
 from landbridge.domain.names import is_legal_label
 from landbridge.domain.nearest import nearest
 from landbridge.domain.values import Json
@@ -168,7 +169,15 @@ def _choices(given: Mapping[str, str]) -> Iterator[OptionProblem]:
         yield OptionProblem("namespace", f"a compute of kind {kind} has no namespace.", hint)
 
 
-def addresses(options: AzureOptions) -> Mapping[str, str]:
-    """The services that a target is reached by, as far as its options tell."""
+def addresses(options: AzureOptions, network: Network) -> Mapping[str, str]:
+    """The services that a target is reached by, as far as its options tell; not those that the site's proxy may reach.
+
+    Azure's management and login have public addresses, unless private link leads there: a private site lets them through its
+    proxy by name, or they are refused.
+    """
     names = options.place.names
-    return {"Azure management": f"https://{names.management}", "Microsoft Entra": f"https://{names.login}"}
+    found = {"Azure management": names.management, "Microsoft Entra": names.login}
+    let_out = network.egress if network.proxy else ()
+    return {
+        name: f"https://{host}" for name, host in found.items() if not any(fnmatchcase(host, glob) for glob in let_out)
+    }

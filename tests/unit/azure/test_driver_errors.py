@@ -6,6 +6,7 @@ import pytest
 
 from landbridge.domain.errors import (
     AuthError,
+    ConflictError,
     LandbridgeError,
     NotFoundError,
     PermanentError,
@@ -14,7 +15,15 @@ from landbridge.domain.errors import (
     TargetUnavailableError,
     TransientError,
 )
-from landbridge.drivers.azureml.errors import operation_error, read_refusal, scrubbed, to_error, translated, words_of
+from landbridge.drivers.azureml.errors import (
+    lacks_place,
+    operation_error,
+    read_refusal,
+    scrubbed,
+    to_error,
+    translated,
+    words_of,
+)
 
 
 def answer(code: str, message: str, **more: object) -> str:
@@ -27,6 +36,9 @@ def answer(code: str, message: str, **more: object) -> str:
         (401, answer("InvalidAuthenticationToken", "The access token has expired."), AuthError),
         (403, answer("AuthorizationFailed", "The client has no authorization."), AuthError),
         (403, answer("Forbidden", "Operation exceeds the core quota of the region."), QuotaExceededError),
+        (409, answer("QuotaExceeded", "No cores are left."), QuotaExceededError),
+        (409, answer("Conflict", "Another operation is in progress."), ConflictError),
+        (429, answer("QuotaExceeded", "Too many requests."), TransientError),
         (404, answer("ResourceGroupNotFound", "Resource group 'x' could not be found."), NotFoundError),
         (400, answer("UserError", "x", innerError={"code": "OutOfQuota", "message": "no cores"}), QuotaExceededError),
         (400, answer("BadArgument", "Something is wrong."), PermanentError),
@@ -42,6 +54,32 @@ def test_an_answer_becomes_an_error_of_ours(status: int, body: str, kind: type[L
     assert type(made) is kind
     assert made.message.startswith(f"Reading job 'x' failed: HTTP {status}")
     assert made.hint
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "is_lacking"),
+    [
+        (404, "ResourceGroupNotFound", "Resource group 'x' could not be found.", True),
+        (
+            404,
+            "ResourceNotFound",
+            "The Resource 'Microsoft.MachineLearningServices/workspaces/ml' was not found.",
+            True,
+        ),
+        (404, "ResourceNotFound", "workspaces/ml/jobs/x was not found.", False),
+        (
+            404,
+            "ResourceNotFound",
+            "The Resource 'Microsoft.MachineLearningServices/workspaces/ml2' was not found.",
+            False,
+        ),
+        (403, "ResourceGroupNotFound", "", False),
+    ],
+)
+def test_a_workspace_that_is_not_there_is_told_from_an_object_that_is_not(
+    status: int, code: str, message: str, is_lacking: bool
+) -> None:
+    assert lacks_place(read_refusal(status, answer(code, message)), "ml") is is_lacking
 
 
 def test_details_and_inner_errors_are_told() -> None:

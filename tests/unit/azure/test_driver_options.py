@@ -4,7 +4,7 @@ import pytest
 
 from landbridge.domain.azure.clouds import Cloud
 from landbridge.domain.errors import InputError
-from landbridge.domain.inventory import Inventory, Role, Target
+from landbridge.domain.inventory import Inventory, Network, Role, Target
 from landbridge.domain.values import Json
 from landbridge.drivers.azureml.options import ComputeKind, addresses, option_problems, read_options
 
@@ -76,4 +76,11 @@ def test_what_is_missing_is_named(key: str) -> None:
 def test_a_sovereign_cloud_has_its_own_addresses(cloud: str, means: Cloud, host: str) -> None:
     read = read_options(target(cloud=cloud), INVENTORY)
     assert read.place.cloud is means
-    assert addresses(read)["Azure management"] == f"https://{host}"
+    assert addresses(read, Network())["Azure management"] == f"https://{host}"
+
+
+def test_what_the_proxy_of_the_site_lets_out_need_not_be_private() -> None:
+    read = read_options(target(), INVENTORY)
+    behind = Network(private=True, proxy="http://proxy:3128", egress=("management.azure.com", "login.*"))
+    assert addresses(read, behind) == {}
+    assert len(addresses(read, Network(private=True, egress=("*",)))) == 2  # no proxy leads there
