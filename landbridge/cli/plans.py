@@ -7,6 +7,7 @@ import typer
 from landbridge.cli.options import InventoryOption, Output, OutputOption, ScenarioArgument, SetOption
 
 REFUSED = 3
+ASKING = "Asking the targets what they have free…"
 
 
 def plan(
@@ -22,7 +23,9 @@ def plan(
     from landbridge.cli import show
     from landbridge.cli.asking import ask, given_inventory, inputs_of, scenario_word
 
-    made = ask("plan", scenario=scenario_word(scenario), inventory=given_inventory(inventory), inputs=inputs_of(set_))
+    given = {"scenario": scenario_word(scenario), "inventory": given_inventory(inventory), "inputs": inputs_of(set_)}
+    with show.waiting(ASKING):
+        made = ask("plan", **given)
     if output is Output.JSON:
         show.print_json(made)
     else:
@@ -46,7 +49,8 @@ def why_not(
     from landbridge.cli import show
     from landbridge.cli.asking import ask, given_inventory, scenario_word
 
-    answer = ask("why_not", scenario=scenario_word(scenario), target=target, inventory=given_inventory(inventory))
+    with show.waiting(ASKING):
+        answer = ask("why_not", scenario=scenario_word(scenario), target=target, inventory=given_inventory(inventory))
     if output is Output.JSON:
         show.print_json(answer)
     elif answer["eligible"]:

@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from landbridge.domain.values import Json
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 200  # no terminal to fit: wide enough for a URL beside a reason
 LEAST_WIDTH = 32  # whole names, as long as Azure ML lets them be; a terminal too narrow wraps whole lines itself
 COLUMN_GAP = 3
+PATIENCE_SECONDS = 0.7  # a plan for which nobody is asked over a network is there by then
 
 KEPT_WHOLE = frozenset({"endpoint URL", "URL", "Prefect", "host"})  # the other columns give way first: these are copied
 
@@ -26,6 +28,23 @@ def say(text: str) -> None:
     """One line for people that is no data."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+@contextmanager
+def waiting(words: str, seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
+    """Say on a terminal what is waited for, once it takes longer than `seconds`; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from threading import Timer
+
+    timer = Timer(seconds, say, [words])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def line(text: str = "") -> None:

@@ -29,7 +29,8 @@ def list_targets(context: typer.Context, inventory: InventoryOption = "", output
     from landbridge.cli.asking import ask, home_inventory
     from landbridge.cli.rows import rows_of
 
-    found = ask("targets", inventory=home_inventory(inventory))
+    with show.waiting("Asking the targets what they have…"):
+        found = ask("targets", inventory=home_inventory(inventory))
     if output is Output.JSON:
         show.print_json(found)
         return

@@ -2,6 +2,8 @@
 
 import io
 import sys
+import threading
+import time
 
 import pytest
 from rich.text import Text
@@ -50,3 +52,28 @@ def test_a_wide_terminal_is_used_and_not_passed(monkeypatch: pytest.MonkeyPatch)
     lines = printed(monkeypatch, Terminal())
     assert max(len(line.rstrip()) for line in lines) <= 150
     assert "the preferred target is drained" in " ".join(" ".join(lines).split())
+
+
+def test_on_a_terminal_a_long_wait_says_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    deadline = time.monotonic() + 10
+    with show.waiting("Asking…", seconds=0):
+        while not terminal.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.005)
+    assert terminal.getvalue() == "Asking…\n"
+
+
+@pytest.mark.parametrize(("stream", "seconds"), [(Terminal, 60.0), (io.StringIO, 0.0)])
+def test_a_short_wait_and_a_pipe_are_silent(
+    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], seconds: float
+) -> None:
+    err = stream()
+    monkeypatch.setattr(sys, "stderr", err)
+    threads = threading.active_count()
+    with show.waiting("Asking…", seconds):
+        pass
+    deadline = time.monotonic() + 10
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert err.getvalue() == ""
