@@ -83,6 +83,30 @@ def test_data_that_azure_cannot_read_is_refused(
     assert not [*azure.record.asked("PUT", "/jobs/")]
 
 
+@pytest.mark.parametrize(
+    ("reference", "kind", "asset"),
+    [
+        ("azureml:rows:1", "uri_file", "/data/rows/versions/1"),
+        ("azureml:rows@latest", "uri_file", "/data/rows/versions/2"),
+        ("azureml:net:1", "custom_model", "/models/net/versions/1"),
+    ],
+)
+def test_an_asset_of_the_workspace_is_an_input(
+    aml: AzureWorld, azure: Double, reference: str, kind: str, asset: str
+) -> None:
+    path = azure.seeds.blob("assets/a.csv", b"asset\n")
+    kept = {"isAnonymous": False, "isArchived": False, "tags": {}, "properties": {}}
+    for version in ("1", "2"):
+        azure.world.add("data/versions", ("rows", version), {**kept, "dataUri": path, "dataType": "uri_file"})
+    azure.world.add(
+        "models/versions", ("net", "1"), {**kept, "modelUri": path, "modelType": "custom_model", "flavors": {}}
+    )
+    job = a_job(READ, said={"inputs": data(kind)}, inputs={"data": reference})
+    assert aml.settle(aml.connect().submit(job)).phase is JobPhase.SUCCEEDED
+    assert log(aml) == ["asset"]
+    assert body_of(azure)["inputs"]["data"]["uri"].endswith(asset)
+
+
 def test_a_folder_goes_over_once_for_many_jobs(aml: AzureWorld, azure: Double, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.csv").write_text("rows\n")

@@ -13,7 +13,7 @@ from landbridge.domain.errors import ConflictError, NotFoundError, PermanentErro
 from landbridge.domain.job import NOT_CODE, JobEnvironment
 from landbridge.domain.values import Json
 from landbridge.drivers.azureml.blobs import Spot, datastore, default_store, from_sas
-from landbridge.drivers.azureml.client import ASSETS, CODES, Request, Workspace
+from landbridge.drivers.azureml.client import ASSETS, CODES, MODELS, Request, Workspace
 from landbridge.drivers.faults import translated
 from landbridge.drivers.trees import digest_file, files_of
 
@@ -22,6 +22,7 @@ CURATED = "AzureML-"
 FOLDER = "LocalUpload"  # where `az ml` puts what it uploads
 DONE = ".landbridge-complete"  # beside an upload, once all of it is there
 DIGEST_LETTERS = 32
+VERSIONS = {"environments": ASSETS, "data": ASSETS, "models": MODELS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,26 +134,38 @@ def _made(workspace: Workspace, path: str, version: str, body: Json, doing: str)
 
 
 def _referenced(workspace: Workspace, reference: str) -> str:
-    """As `az ml` resolves it: Azure's own and those of registries by name, those of the workspace by identifier."""
+    """As `az ml` resolves an environment: Azure's own stay a name, those of the workspace become identifiers."""
+    name = reference.removeprefix("azureml:")
+    return f"azureml:{name}" if name.startswith(CURATED) else asset_id(workspace, "environments", reference)
+
+
+def asset_id(workspace: Workspace, kind: str, reference: str) -> str:
+    """What a job names for `azureml:NAME:VERSION`, `azureml:NAME@latest`, or an address that is one already.
+
+    Args:
+        kind: environments, data or models.
+
+    Raises:
+        NotFoundError: the workspace has no such asset.
+    """
     name = reference.removeprefix("azureml:")
     if reference.startswith("azureml://") or name.startswith("/"):
         return reference if reference.startswith("azureml://") else name
-    if name.startswith(CURATED):
-        return f"azureml:{name}"
-    doing = f"looking for the environment {reference!r}"
+    doing = f"looking for {reference!r}"
     if "@" in name:
         name, _, label = name.partition("@")
-        return _latest(workspace, name, label, doing)
+        return _latest(workspace, f"{kind}/{name}", label, doing)
     name, _, number = name.partition(":")
-    return str(workspace.get(f"environments/{name}/versions/{number}", ASSETS, doing)["id"])
+    return str(workspace.get(f"{kind}/{name}/versions/{number}", VERSIONS[kind], doing)["id"])
 
 
-def _latest(workspace: Workspace, name: str, label: str, doing: str) -> str:
+def _latest(workspace: Workspace, asset: str, label: str, doing: str) -> str:
     query = {"$orderBy": "createdtime desc", "$top": "1"}
-    found = workspace.items(f"environments/{name}/versions", ASSETS, doing, **query) if label == "latest" else iter(())
+    version = VERSIONS[asset.partition("/")[0]]
+    found = workspace.items(f"{asset}/versions", version, doing, **query) if label == "latest" else iter(())
     newest = next(found, None)
     if newest is None:
-        raise NotFoundError(f"The workspace has no environment {name!r} with label {label!r}.", "Name a version of it.")
+        raise NotFoundError(f"The workspace has no {asset} with label {label!r}.", "Name a version of it.")
     return str(newest["id"])
 
 

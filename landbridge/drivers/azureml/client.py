@@ -38,6 +38,7 @@ WORKSPACES = "2024-10-01-preview"  # also datastores
 COMPUTES = "2023-08-01-preview"
 ASSETS = "2023-04-01-preview"  # environments, data; of codes 2023-04-01
 CODES = "2023-04-01"
+MODELS = "2023-08-01-preview"
 JOBS = "2024-01-01-preview"
 NEW_JOBS = "2025-01-01-preview"
 

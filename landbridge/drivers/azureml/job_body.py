@@ -5,6 +5,7 @@ Optional parts are decided here, since a command job of Azure ML has none.
 """
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -133,7 +134,7 @@ def _resources(job: TrainingJob, instance_type: str) -> Json:
     said: dict[str, Json] = {
         "instanceType": job.instance_type or instance_type,
         "shmSize": asked.shm_size,
-        "dockerArgs": " ".join(asked.docker_args),
+        "dockerArgs": asked.docker_args[0] if len(asked.docker_args) == 1 else shlex.join(asked.docker_args),
         "locations": list(asked.locations),
         "maxInstanceCount": asked.max_instance_count,
         "properties": dict(asked.properties),

@@ -21,7 +21,7 @@ from landbridge.domain.errors import (
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.job import JobEnvironment
 from landbridge.domain.requests import TrainingJob
-from landbridge.drivers.azureml.assets import code_id, environment_id, upload
+from landbridge.drivers.azureml.assets import asset_id, code_id, environment_id, upload
 from landbridge.drivers.azureml.blobs import Spot, store_at
 from landbridge.drivers.azureml.client import JOBS, NEW_JOBS, Workspace
 from landbridge.drivers.azureml.computes import Compute, read_compute
@@ -94,11 +94,14 @@ def _data(job: TrainingJob, site: Site) -> Iterator[tuple[str, str]]:
     for name, value in job.inputs.items():
         given = job.job.inputs.get(name)
         if given is not None and given.is_data:
-            yield name, address_of(value, site)
+            yield name, address_of(value, given.type, site)
 
 
-def address_of(value: str, site: Site) -> str:
-    """Where Azure ML reads an input: uploaded from this machine, or where it is in a store that Azure ML knows.
+def address_of(value: str, kind: str, site: Site) -> str:
+    """Where Azure ML reads an input: uploaded from this machine, where it is in a store that Azure ML knows, or an asset.
+
+    Args:
+        kind: of the input, such as uri_folder or mlflow_model.
 
     Raises:
         InputError: no store that Azure ML can read.
@@ -106,7 +109,9 @@ def address_of(value: str, site: Site) -> str:
     """
     local = value.removeprefix("file://") if value.startswith("file://") else value
     scheme = urlsplit(local).scheme if "://" in local else ""
-    if scheme in PASSED_ON or local.startswith("azureml:"):
+    if local.startswith("azureml:") and scheme != "azureml":
+        return asset_id(site.workspace, "models" if kind.endswith("_model") else "data", local)
+    if scheme in PASSED_ON:
         return value
     if scheme in AZURE_PROTOCOLS:
         return _in_azure(local, scheme, site)

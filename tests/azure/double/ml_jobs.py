@@ -157,9 +157,10 @@ class Jobs:
         for key, one in outputs.items():
             one.setdefault("mode", "ReadWriteMount")
             ending = "" if one["jobOutputType"] == "uri_file" else "/"
-            one["uri"] = (one.get("uri") or store_uri(BLOBSTORE, f"azureml/{name}/{key}{ending}")).replace(
-                "${{name}}", name
-            )
+            uri = one.get("uri") or store_uri(BLOBSTORE, f"azureml/{name}/{key}{ending}")
+            for expression, value in (("name", name), ("output_name", key), ("default_datastore", BLOBSTORE)):
+                uri = uri.replace(f"${{{{{expression}}}}}", value)
+            one["uri"] = uri
         default = f"azureml://datastores/workspaceartifactstore/{run_folder(name)}"
         outputs["default"] = {"jobOutputType": "uri_folder", "mode": "ReadWriteMount", "uri": default}
         studio = f"https://{self._world.places.cloud.ml}/runs/{name}?wsid={self._world.places.workspace_id}"

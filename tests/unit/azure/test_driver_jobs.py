@@ -109,12 +109,14 @@ def test_outputs_lie_where_azure_says_or_where_it_puts_them() -> None:
         "model": {"jobOutputType": "uri_folder"},
         "file": {"jobOutputType": "uri_file"},
         "own": {"uri": "azureml://subscriptions/s/resourcegroups/g/workspaces/w/datastores/d/paths/out/x"},
+        "kept": {"uri": "azureml://datastores/${{default_datastore}}/paths/${{name}}/${{ output_name }}.txt"},
     }
     found = output_spots(job("Completed", outputs=outputs))
     assert {name: (spot.store, spot.path) for name, spot in found.items()} == {
         "model": ("workspaceblobstore", "azureml/job/model/"),
         "file": ("workspaceblobstore", "azureml/job/file"),
         "own": ("d", "out/x"),
+        "kept": ("workspaceblobstore", "job/kept.txt"),
     }
 
 
