@@ -299,6 +299,52 @@ def test_machines_are_counted_one_job_each(azure: Double, tmp_path: Path) -> Non
     assert [node.free for node in aml.connect().capacity().nodes] == [size] * 4
 
 
+@pytest.mark.parametrize(
+    ("counter", "used", "free"),
+    [
+        ("Standard Family Cluster Dedicated vCPUs", (90, 100), 2),
+        ("Standard Family Cluster Dedicated vCPUs", (100, 100), 0),
+        ("Standard Family Cluster Dedicated vCPUs", (150, 100), 0),
+        ("Standard Family Cluster Dedicated vCPUs", (0, -1), 4),
+        ("Total Cluster Dedicated Regional vCPUs", (196, 200), 1),
+        ("Standard NCSv3 Family Cluster Dedicated vCPUs", (0, 0), 4),
+        ("Total Cluster LowPriority Regional vCPUs", (100, 100), 4),
+    ],
+)
+def test_a_quota_leaves_fewer_machines(
+    azure: Double, tmp_path: Path, counter: str, used: tuple[int, int], free: int
+) -> None:
+    azure.seeds.managed_compute("cpu", "Standard_DS3_v2")  # 4 vCPUs, at most 4 machines
+    azure.world.quota[counter] = used
+    found = ground(azure, tmp_path / "home", compute="cpu").connect().capacity()
+    assert len([node for node in found.nodes if node.free == node.total]) == free
+    assert len(found.nodes) == 4
+    assert ("quota" in found.detail) is (free < 4)
+
+
+def test_a_machine_that_is_there_needs_no_quota(azure: Double, tmp_path: Path) -> None:
+    azure.seeds.managed_compute("cpu", "Standard_DS3_v2")
+    azure.world.quota["Standard Family Cluster Dedicated vCPUs"] = (100, 100)
+    azure.world.resources.get(azure.world.ml("computes", "cpu"))["properties"]["properties"]["currentNodeCount"] = 1
+    found = ground(azure, tmp_path / "home", compute="cpu").connect().capacity()
+    assert len([node for node in found.nodes if node.free == node.total]) == 1
+
+
+def test_whoever_may_not_read_sizes_counts_no_machines(azure: Double, tmp_path: Path) -> None:
+    azure.seeds.managed_compute("cpu", "Standard_DS3_v2")
+    azure.faults.add("GET", "/vmSizes", status=403)
+    found = ground(azure, tmp_path / "home", compute="cpu").connect().capacity()
+    assert (found.reachable, found.nodes) == (True, ())
+    assert "Standard_DS3_v2" in found.detail
+
+
+def test_whoever_may_not_read_quotas_finds_no_limit(azure: Double, tmp_path: Path) -> None:
+    azure.seeds.managed_compute("cpu", "Standard_DS3_v2")
+    azure.faults.add("GET", "/usages", status=403)
+    found = ground(azure, tmp_path / "home", compute="cpu").connect().capacity()
+    assert len([node for node in found.nodes if node.free == node.total]) == 4
+
+
 def test_a_cluster_whose_nodes_nobody_tells_is_not_measured(aml: AzureWorld) -> None:
     assert aml.connect().capacity() == measuring.Capacity()
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from threading import Lock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any
 
 from landbridge.domain.errors import (
@@ -104,6 +104,7 @@ class Workspace:
         self._credential: TokenCredential | None = None
         self._pipeline: Pipeline[Any, Any] | None = None
         self._kept: dict[str, Object] = {}
+        self._reading: dict[str, RLock] = {}
 
     def ask(self, request: Request) -> Answer:
         """Send one request, and read its answer whole.
@@ -168,9 +169,10 @@ class Workspace:
 
     def kept(self, name: str, read: Callable[[], Object]) -> Object:
         """What `read` finds, asked once in the life of this connection: for what does not change while somebody works."""
-        if name not in self._kept:
-            self._kept[name] = read()
-        return self._kept[name]
+        with self._reading.setdefault(name, RLock()):  # who comes meanwhile waits for the one reading
+            if name not in self._kept:
+                self._kept[name] = read()
+            return self._kept[name]
 
     def resource(self) -> Object:
         """The workspace itself: location, storage account, discovery and tracking address."""

@@ -1,10 +1,12 @@
 """The compute behind a target: what it is, whether it takes work, and what its machines have."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from landbridge.domain.errors import InputError, NotFoundError, RefusedError
+from landbridge.domain.errors import InputError, LandbridgeError, NotFoundError, RefusedError
 from landbridge.domain.values import Resources
 from landbridge.drivers.azureml.client import COMPUTES, Object, Workspace
 from landbridge.drivers.azureml.options import AzureOptions, ComputeKind
@@ -76,15 +78,49 @@ def compute_of(found: Object) -> Compute | None:
     return Compute(kind, str(found["id"]), found["properties"]) if kind else None
 
 
-def machine_sizes(workspace: Workspace) -> Mapping[str, Resources]:
-    """Machine size in lower case → what one has. Asked once: a region's sizes do not change while somebody works."""
+@dataclass(frozen=True, slots=True)
+class MachineSize:
+    """What one machine has, and the family whose quota it counts for."""
+
+    resources: Resources
+    family: str
+
+
+def machine_sizes(workspace: Workspace) -> Mapping[str, MachineSize]:
+    """Machine size in lower case → what it is. Asked once: a region's sizes do not change while somebody works."""
 
     def read() -> Object:
-        region = str(workspace.resource()["location"])
-        path = f"/subscriptions/{workspace.place.subscription_id}/providers/Microsoft.MachineLearningServices"
-        return workspace.get(f"{path}/locations/{region}/vmSizes", COMPUTES, "reading the machine sizes of the region")
+        return workspace.get(_of_region(workspace, "vmSizes"), COMPUTES, "reading the machine sizes of the region")
 
     return {str(one["name"]).lower(): _size(one) for one in workspace.kept("sizes", read).get("value") or ()}
+
+
+def quotas(workspace: Workspace) -> list[Object]:
+    """The subscription's counters in the region; none for who may not read them."""
+    with suppress(LandbridgeError):
+        return list(workspace.items(_of_region(workspace, "usages"), COMPUTES, "reading the quotas of the region"))
+    return []
+
+
+def cores_left(usages: Iterable[Object], family: str, low_priority: bool = False) -> int | None:
+    """How many virtual CPUs the quotas leave for machines of `family`; None = no limit is told. Pure."""
+    wanted = ("totalclusterlowpriority",) if low_priority else ("totalclusterdedicated", _plain(family))
+    left = [
+        int(one["limit"]) - int(one.get("currentValue") or 0)
+        for one in usages
+        if int(one.get("limit", -1)) >= 0 and _plain(str((one.get("name") or {}).get("value"))).startswith(wanted)
+    ]
+    return max(0, min(left)) if left else None
+
+
+def _of_region(workspace: Workspace, what: str) -> str:
+    provider = f"/subscriptions/{workspace.place.subscription_id}/providers/Microsoft.MachineLearningServices"
+    return f"{provider}/locations/{workspace.resource()['location']}/{what}"
+
+
+def _plain(text: str) -> str:
+    """Azure writes `standardDSv2Family` in one place and `Standard DSv2 Family Cluster Dedicated vCPUs` in another."""
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def working_nodes(compute: Compute) -> int:
@@ -93,14 +129,18 @@ def working_nodes(compute: Compute) -> int:
     return sum(int(counts.get(name) or 0) for name in WORKING)
 
 
+def running_nodes(compute: Compute) -> int:
+    """How many machines there are, with work or without."""
+    return int(compute.properties.get("currentNodeCount") or 0)
+
+
 def most_nodes(compute: Compute) -> int:
     return int((compute.properties.get("scaleSettings") or {}).get("maxNodeCount") or 0)
 
 
-def _size(said: Object) -> Resources:
-    return Resources(
-        1000 * int(said.get("vCPUs") or 0), int(float(said.get("memoryGB") or 0) * GIB), int(said.get("gpus") or 0)
-    )
+def _size(said: Object) -> MachineSize:
+    cpus, memory, gpus = said.get("vCPUs") or 0, float(said.get("memoryGB") or 0), said.get("gpus") or 0
+    return MachineSize(Resources(1000 * int(cpus), int(memory * GIB), int(gpus)), str(said.get("family") or ""))
 
 
 def _checked(found: Object, options: AzureOptions) -> Compute:

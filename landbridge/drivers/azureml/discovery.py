@@ -41,10 +41,9 @@ def instance_types(compute: Compute, workspace: Workspace) -> Iterator[InstanceT
     """Of an AmlCompute its one machine size; of a cluster those that its operators made."""
     if compute.kind is ComputeKind.AML:
         name = str(compute.properties.get("vmSize") or "")
-        sizes: Mapping[str, Resources] = {}
-        with suppress(LandbridgeError):  # the name alone is an answer
-            sizes = machine_sizes(workspace)
-        size = sizes.get(name.lower(), Resources())
+        size = Resources()
+        with suppress(LandbridgeError, KeyError):  # the name alone is an answer
+            size = machine_sizes(workspace)[name.lower()].resources
         yield InstanceType(name, size, size)
     for name, said in sorted(compute.instance_types.items()):
         yield _type(name, said or {})

@@ -44,6 +44,7 @@ class Workspace:
             f"{base}/datastores/{{name}}": {"GET": self._get, "PUT": self._put_store, "DELETE": self._delete_store},
             f"{base}/datastores/{{name}}/listSecrets": {"POST": self._secrets},
             f"{subscription}/providers/{PROVIDER}/locations/{{location}}/vmSizes": {"GET": self._sizes},
+            f"{subscription}/providers/{PROVIDER}/locations/{{location}}/usages": {"GET": self._usages},
         }
 
     async def _list(self, request: Request) -> Response:
@@ -94,6 +95,20 @@ class Workspace:
                 "supportedComputeTypes": ["AmlCompute", "ComputeInstance"],
             }
             for name, (cpus, memory, gpus) in SIZES.items()
+        ]
+        return JSONResponse({"value": value})
+
+    async def _usages(self, request: Request) -> Response:
+        value = [
+            {
+                "id": f"{request.scope['path']}/{name}",
+                "type": f"{PROVIDER}/usages",
+                "unit": "Count",
+                "currentValue": used,
+                "limit": limit,
+                "name": {"value": name, "localizedValue": name},
+            }
+            for name, (used, limit) in self._world.quota.items()
         ]
         return JSONResponse({"value": value})
 

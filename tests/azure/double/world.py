@@ -26,12 +26,21 @@ class World:
         root: a folder for what runs; short, since it holds Unix sockets.
         router: the address of the Kubernetes clusters' inference router, `http://127.0.0.1:PORT`.
         mlflow_url: a real MLflow server behind the workspace's tracking address, or "".
+        quota: of virtual CPUs, by the name of Azure's counter: used and limit.
     """
 
     places: Places
     root: Path
     mlflow_url: str = ""
     router: str = ""
+    quota: dict[str, tuple[int, int]] = field(
+        default_factory=lambda: {
+            "Total Cluster Dedicated Regional vCPUs": (0, 200),
+            "Total Cluster LowPriority Regional vCPUs": (0, 100),
+            "Standard Family Cluster Dedicated vCPUs": (0, 100),
+            "Standard NCSv3 Family Cluster Dedicated vCPUs": (0, 0),
+        }
+    )
     account_key: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(64)).decode())
     faults: FaultPlan = field(default_factory=FaultPlan)
     recorder: Recorder = field(default_factory=Recorder)
