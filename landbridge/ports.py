@@ -133,6 +133,15 @@ class CanCountRequests(Protocol):
 
 
 @runtime_checkable
+class CanForesee(Protocol):
+    def foresee(self, colour: ColourSpec) -> tuple[Finding, ...]:
+        """Name what would refuse `colour` now: a limit on numbers, an instance type that is not there. Asks the target.
+
+        `colour` is as far as a plan knows it: without a model yet, under the name that a release would give it.
+        """
+
+
+@runtime_checkable
 class CanListEndpoints(Protocol):
     def endpoints(self) -> tuple[str, ...]:
         """Every endpoint of landbridge on this target."""

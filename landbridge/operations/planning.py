@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from landbridge.domain import residency
-from landbridge.domain.errors import LandbridgeError, NowhereToGoError, RefusedError
+from landbridge.domain.errors import LandbridgeError, NowhereToGoError, RefusedError, TransientError
 from landbridge.domain.gate import wanted_metrics
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.lineage import parse_lineage
@@ -33,7 +33,7 @@ from landbridge.operations.sites import known_environment, registry_site, servin
 from landbridge.operations.staging import data_movement
 from landbridge.operations.story import Story, timeout_seconds
 from landbridge.operations.training import leave, open_attempt
-from landbridge.ports import CanCountRequests, CanShiftTraffic, KnowsImages, LimitsTraffic, ServingTarget
+from landbridge.ports import CanCountRequests, CanForesee, CanShiftTraffic, KnowsImages, LimitsTraffic, ServingTarget
 
 
 def make_plan(story: Story) -> Plan:
@@ -211,14 +211,30 @@ def planned_colour(story: Story, environment: ResolvedEnvironment) -> ColourSpec
 
 
 def _serving_findings(story: Story, site: str, environment: ResolvedEnvironment) -> tuple[Finding, ...]:
-    target = connections.serving_at(story.inventory, site)
+    target, colour = connections.serving_at(story.inventory, site), planned_colour(story, environment)
+    found = target.findings(colour)
+    refused = any(item.kind is FindingKind.REFUSED for item in found)
     return (
-        *target.findings(planned_colour(story, environment)),
+        *found,
+        *(() if refused else _foreseen(site, target, colour)),
         *_powers(site, target),
         *_image_to_fetch(environment.image, site, target),
         *_steps_taken(story.scenario.rollout, site, target),
         *_nothing_to_ask(story, site),
     )
+
+
+def _foreseen(site: str, target: ServingTarget, colour: ColourSpec) -> Iterator[Finding]:
+    """What the target itself says against the colour; asked only when its settings are right."""
+    if not isinstance(target, CanForesee):
+        return
+    try:
+        yield from target.foresee(colour)
+    except TransientError as error:
+        detail = f"whether the serving target at {site} has room could not be asked: {error.message}"
+        yield Finding("endpoint", FindingKind.NOTE, detail)
+    except LandbridgeError as error:
+        yield Finding("endpoint", FindingKind.REFUSED, error.message, error.hint)
 
 
 def _powers(site: str, target: ServingTarget) -> Iterator[Finding]:

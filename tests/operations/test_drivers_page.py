@@ -19,6 +19,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from landbridge.domain.errors import InputError
 from landbridge.domain.requests import ColourSpec, TrainingJob
 from landbridge.drivers import findings as shared
+from landbridge.drivers.azureml import serving_bodies
 from landbridge.drivers.azureml.assets import environment_body
 from landbridge.drivers.azureml.job_body import Parts, job_body
 from landbridge.drivers.azureml.options import ComputeKind
@@ -37,6 +38,7 @@ from landbridge.drivers.local.training import _start
 from landbridge.drivers.local.training_findings import OUTPUT_MODES
 from landbridge.drivers.local.training_record import JobFolder
 from landbridge.drivers.memory.training import MemoryTraining
+from landbridge.drivers.trees import digest_folder
 from landbridge.files.job_keys import DATA_TYPES
 from landbridge.operations import probe_files, staging, training
 from landbridge.operations.drivers_page import REGENERATE, about, main, said_of_colour, said_of_job
@@ -162,11 +164,22 @@ def local_colour(story: Story) -> Any:
     return order, asked, running.upstream, agent._timeout_seconds(spec)
 
 
+def azureml_colour(story: Story) -> Any:
+    """The deployment that Azure is asked for, its scoring code by content; not the digest of the order, in which all tells."""
+    spec = colour_of(story, "azureml")
+    code = digest_folder(Path(spec.scoring.folder)) if spec.scoring else ""
+    assets = serving_bodies.Assets("/models/1", "/environments/1", code, "entry.py")
+    made = serving_bodies.deployment(spec, serving_bodies.Where("azureml", "/computes/cluster"), "here", assets, 0.0)
+    del made["tags"][serving_bodies.PROCESS]
+    return made
+
+
 MADE: Mapping[tuple[str, str], Callable[[Story], Any]] = {
     (JOB, "azureml"): azureml_job,
     (JOB, "kubernetes"): kubernetes_job,
     (JOB, "local"): local_job,
     (JOB, "memory"): memory_job,
+    (SCENARIO, "azureml"): azureml_colour,
     (SCENARIO, "kubernetes"): kubernetes_colour,
     (SCENARIO, "local"): local_colour,
     (SCENARIO, "memory"): lambda _story: None,

@@ -7,6 +7,14 @@ from landbridge.domain.job import JobEnvironment
 from landbridge.domain.scenario import ServingSettings
 from landbridge.domain.values import Json, Resources
 
+# Limits of the service: https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas
+DEPLOYMENTS_OF_AN_ENDPOINT = 20
+ENDPOINTS_OF_A_CLUSTER = 60
+DEPLOYMENTS_OF_A_CLUSTER = 100
+LONGEST_PAIR = 62  # characters of both names together, on Kubernetes
+MANAGED_INSTANCES = 50
+KUBERNETES_TIMEOUT_MS, MANAGED_TIMEOUT_MS = 300_000, 180_000
+
 
 @dataclass(frozen=True, slots=True)
 class OnlineEndpoint:

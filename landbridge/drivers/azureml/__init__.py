@@ -4,13 +4,19 @@ from collections.abc import Iterable, Mapping
 
 from landbridge.domain.inventory import Inventory, Network, Target
 from landbridge.domain.offers import OfferedCompute
-from landbridge.ports import Driver, OptionProblem, TrainingTarget
+from landbridge.ports import Driver, OptionProblem, ServingTarget, TrainingTarget
 
 
 def _training(target: Target, inventory: Inventory) -> TrainingTarget:
     from landbridge.drivers.azureml.training import AzureTraining
 
     return AzureTraining(target, inventory)
+
+
+def _serving(target: Target, inventory: Inventory) -> ServingTarget:
+    from landbridge.drivers.azureml.serving import AzureServing
+
+    return AzureServing(target, inventory)
 
 
 def _check(target: Target) -> Iterable[OptionProblem]:
@@ -33,4 +39,11 @@ def _offers(target: Target, inventory: Inventory) -> tuple[OfferedCompute, ...]:
     return offers(read_options(target, inventory))
 
 
-DRIVER = Driver(training=_training, check=_check, addresses=_addresses, offers=_offers, own_environments=True)
+DRIVER = Driver(
+    training=_training,
+    serving=_serving,
+    check=_check,
+    addresses=_addresses,
+    offers=_offers,
+    own_environments=True,
+)

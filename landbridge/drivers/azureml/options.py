@@ -23,6 +23,8 @@ CLOUDS = {
 REQUIRED = ("subscription_id", "resource_group", "workspace")
 SERVERLESS = "serverless"
 ENDPOINTS = ("", "managed", "kubernetes")
+AUTH_MODES = ("", "key", "aml_token", "aad_token")
+ACCESS = ("", "enabled", "disabled")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _GROUP = re.compile(r"[-\w.()]{1,90}")
 _WORKSPACE = re.compile(r"[A-Za-z0-9][-\w]{1,32}")
@@ -76,6 +78,8 @@ class AzureOptions:
         namespace: that a kubernetes compute must be attached with; "" = any. It cannot be changed afterwards.
         datastore: of the workspace, for what is uploaded; "" = its default one.
         endpoints: managed or kubernetes, for serving; "" = kubernetes where `compute` is one, else managed.
+        auth_mode: how an endpoint that is made here knows its callers: key, aml_token or aad_token; "" = key.
+        public_network_access: of a managed endpoint that is made here: enabled or disabled; "" = enabled.
     """
 
     subscription_id: str
@@ -89,6 +93,8 @@ class AzureOptions:
     namespace: str = ""
     datastore: str = ""
     endpoints: str = ""
+    auth_mode: str = ""
+    public_network_access: str = ""
 
     @property
     def place(self) -> Place:
@@ -99,6 +105,12 @@ class AzureOptions:
         if self.compute in {"", SERVERLESS}:
             return ComputeKind.SERVERLESS
         return ComputeKind(self.kind)
+
+    @property
+    def on_kubernetes(self) -> bool:
+        """Whether endpoints are made on the compute; else Azure manages their machines."""
+        is_cluster = self.compute not in {"", SERVERLESS} and self.kind in {"", ComputeKind.KUBERNETES}
+        return self.endpoints == "kubernetes" or (not self.endpoints and is_cluster)
 
 
 KNOWN = tuple(item.name for item in fields(AzureOptions))
@@ -153,7 +165,8 @@ def _identifiers(given: Mapping[str, str]) -> Iterator[OptionProblem]:
 
 def _choices(given: Mapping[str, str]) -> Iterator[OptionProblem]:
     kinds = tuple(map(str, ComputeKind))
-    for key, words in (("cloud", tuple(CLOUDS)), ("kind", kinds), ("endpoints", ENDPOINTS)):
+    legal = {"cloud": tuple(CLOUDS), "kind": kinds, "endpoints": ENDPOINTS}
+    for key, words in (legal | {"auth_mode": AUTH_MODES, "public_network_access": ACCESS}).items():
         if key in given and given[key] not in words:
             message = f"there is no {key} {given[key]!r}{nearest(given[key], words)}."
             yield OptionProblem(key, message, f"Write one of: {', '.join(filter(None, words))}.")
@@ -164,9 +177,19 @@ def _choices(given: Mapping[str, str]) -> Iterator[OptionProblem]:
         )
     if compute in {"", SERVERLESS} and kind in {ComputeKind.AML, ComputeKind.KUBERNETES}:
         yield OptionProblem("kind", f"{kind} needs the name of a compute.", "Add `compute:`.")
+    yield from _of_endpoints(given, on_cluster=compute not in {"", SERVERLESS} and kind in {"", ComputeKind.KUBERNETES})
     if given.get("namespace") and kind not in {"", ComputeKind.KUBERNETES}:
         hint = "Remove `namespace`: only an attached Kubernetes compute has one."
         yield OptionProblem("namespace", f"a compute of kind {kind} has no namespace.", hint)
+
+
+def _of_endpoints(given: Mapping[str, str], on_cluster: bool) -> Iterator[OptionProblem]:
+    endpoints = given.get("endpoints") or ("kubernetes" if on_cluster else "managed")
+    if endpoints == "kubernetes" and not on_cluster:
+        yield OptionProblem("endpoints", "kubernetes needs a Kubernetes compute.", "Add `compute:`, or write managed.")
+    if endpoints == "kubernetes" and given.get("public_network_access"):
+        hint = "Remove it: who reaches the cluster's router is a matter of the cluster's extension."
+        yield OptionProblem("public_network_access", "only a managed endpoint has it.", hint)
 
 
 def addresses(options: AzureOptions, network: Network) -> Mapping[str, str]:

@@ -46,7 +46,7 @@ class Deployments:
         one = f"{base}/{{name}}"
         return {
             base: {"GET": self._list},
-            one: {"GET": self._get, "PUT": self._put, "DELETE": self._delete},
+            one: {"GET": self._get, "PUT": self._put, "PATCH": self._patch, "DELETE": self._delete},
             f"{one}/getLogs": {"POST": self._logs},
         }
 
@@ -69,8 +69,25 @@ class Deployments:
     async def _put(self, request: Request) -> Response:
         endpoint, name, given = self._endpoint(request), part(request, "name"), await body(request)
         self._refuse(endpoint, name, given)
+        self._refuse_change(request.scope["path"], given)
         deployment = self._deployment(endpoint, name, given)
         return self._world.arm.make(request, deployment, lambda: self._serve(endpoint, deployment))
+
+    async def _patch(self, request: Request) -> Response:
+        """Tags and the number of instances; what runs goes on."""
+        endpoint, given = self._endpoint(request), await body(request)
+        deployment = self._world.resources.get(request.scope["path"])
+        if self._world.arm.operations.is_busy(endpoint["id"]):
+            raise ArmError(409, "Conflict", "There is already another operation in progress on this endpoint.")
+        state = deployment["properties"]["provisioningState"]
+        deployment["properties"]["provisioningState"] = "Updating"
+
+        async def work() -> None:
+            deployment["tags"] = {**(deployment.get("tags") or {}), **(given.get("tags") or {})}
+            deployment["sku"] |= given.get("sku") or {}
+            deployment["properties"]["provisioningState"] = state
+
+        return self._world.arm.act(request, deployment["id"], work)
 
     async def _delete(self, request: Request) -> Response:
         endpoint, name = self._endpoint(request), part(request, "name")
@@ -119,6 +136,12 @@ class Deployments:
                 raise ArmError(404, "ResourceNotFound", f"The {key} {asset} was not found.")
             if kind == "Kubernetes" and asset.startswith("azureml://registries/") and key == "model":
                 raise bad_request("Models of a registry are not supported on Kubernetes online endpoints.")
+
+    def _refuse_change(self, path: str, given: Mapping[str, Json]) -> None:
+        """The document marks the instance type as given at creation only."""
+        old, wanted = self._world.resources.find(path), given.get("properties", {}).get("instanceType")
+        if old is not None and wanted and wanted != old["properties"].get("instanceType"):
+            raise bad_request("The instance type of a deployment cannot be changed.", "BadArgument")
 
     async def _serve(self, endpoint: Mapping[str, Json], deployment: dict[str, Json]) -> None:
         self._check_cluster(endpoint, deployment)

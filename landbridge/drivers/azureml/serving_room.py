@@ -1,0 +1,69 @@
+"""Whether an endpoint and a colour can be made: Azure's limits on numbers, and what the Kubernetes compute has. Asks Azure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from landbridge.domain.azure.online import DEPLOYMENTS_OF_AN_ENDPOINT, ENDPOINTS_OF_A_CLUSTER
+from landbridge.domain.plan import Finding
+from landbridge.domain.requests import ColourSpec
+from landbridge.drivers.azureml.client import COMPUTES, Workspace
+from landbridge.drivers.azureml.serving_bodies import Where
+from landbridge.drivers.azureml.serving_reading import ONLINE, Seen, state_of
+from landbridge.drivers.findings import refused
+
+Object = dict[str, Any]
+
+
+def obstacles(workspace: Workspace, where: Where, spec: ColourSpec, seen: Seen) -> Iterator[Finding]:
+    """What stands in the way of this colour now, before anything is made. `seen`: the endpoint as it is."""
+    if where.compute:
+        yield from _of_compute(workspace, where, spec)
+    if seen.resource is None and where.compute:
+        yield from _too_many_endpoints(workspace, where)
+    there = len(seen.deployments)
+    if spec.colour not in seen.deployments and there >= DEPLOYMENTS_OF_AN_ENDPOINT:
+        detail = f"{spec.endpoint} has {there} deployments, as many as Azure gives to an endpoint."
+        yield refused("endpoint.name", detail, "Delete deployments that nobody needs, or name another endpoint.")
+
+
+def _too_many_endpoints(workspace: Workspace, where: Where) -> Iterator[Finding]:
+    """In this workspace; another one that has the same cluster attached counts too, and cannot be asked."""
+    doing = f"counting the endpoints of {workspace.place.label}"
+    found = workspace.items("onlineEndpoints", ONLINE, doing, computeType="Kubernetes")
+    here = sum(str(item["properties"].get("compute") or "").lower() == where.compute.lower() for item in found)
+    if here >= ENDPOINTS_OF_A_CLUSTER:
+        detail = f"{_name(where)} has {here} endpoints, as many as Azure gives to a cluster."
+        yield refused("endpoint.name", detail, "Delete endpoints that nobody needs, or attach another cluster.")
+
+
+def _of_compute(workspace: Workspace, where: Where, spec: ColourSpec) -> Iterator[Finding]:
+    compute = workspace.find(where.compute, COMPUTES, f"reading compute {_name(where)}")
+    if compute is None:
+        detail = f"The workspace has no compute {_name(where)}."
+        yield refused("compute", detail, "Attach the cluster, or correct `compute` in the target's options.")
+        return
+    kind = str(compute["properties"].get("computeType"))
+    if kind != "Kubernetes":
+        detail = f"{_name(where)} is a compute of type {kind}; only a Kubernetes compute serves endpoints."
+        yield refused("compute", detail, "Name a Kubernetes compute, or none for managed endpoints.")
+    elif state_of(compute) in ("Failed", "Deleting"):
+        yield refused("compute", f"{_name(where)} is {state_of(compute)}.", "Detach and attach the cluster again.")
+    else:
+        yield from _unknown_type(_types(compute), where, spec)
+
+
+def _unknown_type(types: Mapping[str, Any], where: Where, spec: ColourSpec) -> Iterator[Finding]:
+    """Only when the compute tells its types: it may not have been read since they were made."""
+    wanted = spec.settings.instance_type or where.instance_type
+    if types and wanted and wanted not in types:
+        detail = f"{wanted} is not an instance type of {_name(where)} (it has {', '.join(sorted(types))})."
+        yield refused("instance_type", detail, "Create it (`landbridge ops instance-types`), or name one of these.")
+
+
+def _types(compute: Object) -> Mapping[str, Any]:
+    found = (compute["properties"].get("properties") or {}).get("instanceTypes")
+    return found if isinstance(found, dict) else {}
+
+
+def _name(where: Where) -> str:
+    return where.compute.rpartition("/")[2]
