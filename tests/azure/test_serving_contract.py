@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.azure.double.double import Double
-from tests.azure.serving import PLACES, inventory
+from tests.azure.serving import PLACES, SETTLE_SECONDS, inventory, prepare
 from tests.contract import test_serving_target as contract
 from tests.contract.test_serving_target import *  # noqa: F403 - its tests and fixtures; `bench` is replaced below
 from tests.contract.test_serving_target import Bench
@@ -16,9 +16,10 @@ pytestmark = pytest.mark.timeout(300, func_only=True)
 
 @pytest.fixture(params=PLACES)
 def bench(request: pytest.FixtureRequest, azure: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    monkeypatch.setattr(contract, "READY_SECONDS", 150.0)  # the first model server of a session imports MLflow
-    here = inventory(azure, tmp_path, request.param)
-    down = inventory(azure, tmp_path / "down", request.param, workspace="down")
+    monkeypatch.setattr(contract, "READY_SECONDS", SETTLE_SECONDS)
+    prepare(azure)
+    here = inventory(azure.places, tmp_path, request.param)
+    down = inventory(azure.places, tmp_path / "down", request.param, workspace="down")
     return Bench(here, (line(1.0), line(2.0)), down)
 
 

@@ -3,12 +3,12 @@
 The endpoint's key or token lives in this process' memory, and nowhere else: no file, no log, no error text.
 """
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from landbridge.domain.azure.clouds import Cloud
 from landbridge.domain.errors import AuthError, TargetUnavailableError
@@ -56,8 +56,8 @@ class Way:
     until: float
 
 
-Place = tuple[int, str, str]
-_WAYS: dict[Place, Way] = {}
+# Of each connection, and as long as it: a fork, and whoever logs in anew, has another one.
+_WAYS: WeakKeyDictionary[Workspace, dict[str, Way]] = WeakKeyDictionary()
 _LOCK = Lock()
 
 
@@ -77,35 +77,38 @@ class Asker:
             AuthError: the endpoint takes neither.
             TargetUnavailableError: no answer.
         """
-        place = (os.getpid(), self.workspace.place.id, endpoint)
-        reply = self._send(place, colour, (body, seconds), look)
+        reply = self._send(endpoint, colour, (body, seconds), look)
         if reply.status in UNAUTHORISED:
-            forget(place)
-            reply = self._send(place, colour, (body, seconds), look)
+            self._forget(endpoint)
+            reply = self._send(endpoint, colour, (body, seconds), look)
         if reply.is_routers:
-            forget(place)  # the endpoint may be another one by now
+            self._forget(endpoint)  # the endpoint may be another one by now
         if reply.status in UNAUTHORISED and not reply.colour:
             hint = "Check the role of this identity on the endpoint, and the target's option auth_mode."
             raise AuthError(f"Endpoint {endpoint} refuses its own key or token: HTTP {reply.status}.", hint)
         return reply
 
-    def _send(self, place: Place, colour: str, asked: tuple[str, float], look: Callable[[], Seen]) -> Reply:
+    def _send(self, endpoint: str, colour: str, asked: tuple[str, float], look: Callable[[], Seen]) -> Reply:
         try:
-            return _post(self._way(place, look), colour, *asked)
+            return _post(self._way(endpoint, look), colour, *asked)
         except TargetUnavailableError:
-            forget(place)
+            self._forget(endpoint)
             raise
 
-    def _way(self, place: Place, look: Callable[[], Seen]) -> Way:
+    def _way(self, endpoint: str, look: Callable[[], Seen]) -> Way:
         with _LOCK:
-            known = _WAYS.get(place)
+            known = _WAYS.setdefault(self.workspace, {}).get(endpoint)
         if known and known.until > time.monotonic():
             return known
         seen = look()
         way = Way(seen.url, self._secret(seen), time.monotonic() + FRESH_SECONDS)
         with _LOCK:
-            _WAYS[place] = way
+            _WAYS.setdefault(self.workspace, {})[endpoint] = way
         return way
+
+    def _forget(self, endpoint: str) -> None:
+        with _LOCK:
+            _WAYS.get(self.workspace, {}).pop(endpoint, None)
 
     def _secret(self, seen: Seen) -> str:
         """By the endpoint's mode; it may have been made by somebody else."""
@@ -117,11 +120,6 @@ class Asker:
         path, key = ("listKeys", "primaryKey") if mode == "key" else ("token", "accessToken")
         request = Request("POST", f"onlineEndpoints/{seen.endpoint}/{path}", _DOING.format(seen.endpoint), ONLINE)
         return str(self.workspace.ask(request).body.get(key) or "")
-
-
-def forget(place: Place) -> None:
-    with _LOCK:
-        _WAYS.pop(place, None)
 
 
 def _post(way: Way, colour: str, body: str, seconds: float) -> Reply:

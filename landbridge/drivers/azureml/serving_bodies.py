@@ -1,7 +1,6 @@
 """What Azure is told of an endpoint and of a colour: pure functions from our values to bodies of its API.
 
-Every setting is written out, defaults too: Azure's own differ between kinds and change with time. Golden files under
-tests/golden/azureml show them whole.
+Every setting is written out, defaults too: Azure's own differ between kinds and change with time.
 
 Source: the stable API version 2023-10-01 (tests/azure/specs). An `instanceType` never changes once it is made; so a colour is
 never updated, only made and deleted, and what changes in place are its tags.

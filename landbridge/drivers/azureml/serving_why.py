@@ -1,11 +1,10 @@
-"""Why a colour failed: Azure tells it at the end of the operation that made it, and nowhere else; then the container's log."""
+"""Why a colour failed. Azure tells it at the end of the operation that made it, and nowhere else; the log knows the cause."""
 
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from landbridge.domain.azure.faults import match
 from landbridge.domain.errors import PermanentError
 from landbridge.drivers.azureml.client import Request, Workspace
 from landbridge.drivers.azureml.errors import scrubbed, words_of
@@ -15,6 +14,7 @@ Object = dict[str, Any]
 
 LINES = 200
 LONGEST = 500  # characters
+WRAPPERS = "azureml_inference_server_http."  # its exceptions say only that the script raised another one
 CONTAINERS = ("InferenceServer", "StorageInitializer")
 _RAISED = re.compile(r"^\s*[\w.]*(Error|Exception|Mismatch)\b.*")
 
@@ -27,7 +27,8 @@ def why(workspace: Workspace, path: str, operation: str) -> str:
         operation: where the end of the operation that made it is told; "" = nobody knows.
     """
     told = _of_operation(workspace, operation) if operation else ""
-    text = told or _of_log(workspace, path)
+    log = _of_log(workspace, path)
+    text = f"{told} ({log})" if told and log and log not in told else told or log
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
@@ -49,13 +50,13 @@ def _of_log(workspace: Workspace, path: str) -> str:
             log = str(workspace.ask(request).body.get("content") or "")
         except PermanentError:  # its container never was
             continue
-        if line := next(_last_words(log), ""):
-            found = match(line)
-            return f"{found[0].fault.code}: {line}" if found else line
+        raised = list(_raised(log))
+        if raised:
+            return next((line for line in raised if not line.startswith(WRAPPERS)), raised[0])
     return ""
 
 
-def _last_words(log: str) -> Iterator[str]:
+def _raised(log: str) -> Iterator[str]:
     """The exceptions of a log, the last one first."""
     for line in reversed(log.splitlines()):
         text = line

@@ -64,7 +64,7 @@ class Double:
         assets = Assets(world)
         self.jobs = Jobs(world, assets, self.computes, self.login, self.network)
         self.deployments = Deployments(world, self.computes, self._ground.forks, self.network)
-        endpoints = Endpoints(world, self.deployments, self.login)
+        self.endpoints = endpoints = Endpoints(world, self.deployments, self.login)
         batch = Batch(world, self.jobs, self.login)
         scoring = Scoring(world, endpoints, self.deployments, batch)
         ours = (self.computes, self.jobs, endpoints, self.deployments, batch, self.clusters)
@@ -170,7 +170,8 @@ class Double:
 
     async def _stop(self) -> None:
         self._app.stopping.set()
-        await asyncio.gather(self.jobs.stop(), self.deployments.stop(), self.world.arm.operations.stop())
+        await self.world.arm.operations.stop()  # they start servers
+        await asyncio.gather(self.jobs.stop(), self.deployments.stop())
         await self.front.stop()
         await asyncio.gather(
             *(_end(server, task) for (server, _), task in zip(self._servers, self._tasks, strict=True))

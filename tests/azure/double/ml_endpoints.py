@@ -44,6 +44,13 @@ class Endpoints:
     def find(self, name: str) -> dict[str, Json] | None:
         return self._world.resources.find(self._world.ml("onlineEndpoints", name))
 
+    def keys(self, name: str) -> dict[str, str]:
+        return dict(self._keys[name])
+
+    def renew(self, name: str) -> None:
+        """Both keys, as somebody else may do at any time."""
+        self._keys[name] = _new_keys()
+
     def admits(self, endpoint: Mapping[str, Json], token: str) -> bool:
         """Whether a scoring request with `token` is let in."""
         mode = endpoint["properties"]["authMode"].lower()
@@ -67,9 +74,7 @@ class Endpoints:
             self._check_new(name, properties)
         self._check_traffic(name, old, properties)
         endpoint = self._endpoint(name, given, old or {})
-        self._keys.setdefault(
-            name, {"primaryKey": secrets.token_urlsafe(24), "secondaryKey": secrets.token_urlsafe(24)}
-        )
+        self._keys.setdefault(name, _new_keys())
         return self._world.arm.make(request, endpoint, nothing)
 
     async def _delete(self, request: Request) -> Response:
@@ -161,6 +166,10 @@ class Endpoints:
             "identity": {**(given.get("identity") or {"type": "SystemAssigned"}), **identity},
             "properties": {**fixed, **kept, **properties, **addresses},
         }
+
+
+def _new_keys() -> dict[str, str]:
+    return {"primaryKey": secrets.token_urlsafe(24), "secondaryKey": secrets.token_urlsafe(24)}
 
 
 def refuse_busy(world: World, endpoint_path: str) -> None:
