@@ -17,7 +17,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from landbridge.domain.errors import InputError
-from landbridge.domain.requests import ColourSpec, TrainingJob
+from landbridge.domain.requests import ColourSpec, ResolvedEnvironment, TrainingJob
 from landbridge.drivers import findings as shared
 from landbridge.drivers.azureml import serving_bodies
 from landbridge.drivers.azureml.assets import environment_body
@@ -137,8 +137,7 @@ def memory_job(story: Story) -> Any:
 
 
 def colour_of(story: Story, target: str) -> ColourSpec:
-    environment = find_environment(story.inventory, IMAGE, target)
-    assert environment
+    environment = find_environment(story.inventory, IMAGE, target) or ResolvedEnvironment(IMAGE)
     return replace(planned_colour(story, environment), model_url="s3://models/1", model_digest="sha256:" + "a" * 64)
 
 

@@ -14,6 +14,7 @@ from landbridge.drivers.findings import no_such_type, of_scale, refused
 _DEFAULTS = ServingSettings()
 REGISTRIES = "azureml://registries/"
 CURRENT = "current"
+INLINE = "inline"  # the name of an environment that has neither a name nor an image
 COMFORTABLE_TIMEOUT_MS = 150_000  # above it, Azure has refused probes: Azure/azure-sdk-for-python issue 33660
 
 
@@ -30,11 +31,9 @@ def findings(colour: ColourSpec, target: Target, where: Where) -> tuple[Finding,
 
 
 def image_of(colour: ColourSpec) -> str:
-    """What a scoring script runs in: an image or a reference to an environment; "" = nothing that Azure knows."""
-    if colour.environment.image:
-        return colour.environment.image
-    name = colour.environment.name
-    return name if name.startswith("azureml:") and not colour.environment.python else ""
+    """What a scoring script runs in: an image or a reference to an environment; "" = nothing that Azure can start."""
+    given = colour.environment
+    return given.image or ("" if given.python or given.name == INLINE else given.name)
 
 
 def _names(colour: ColourSpec, where: Where) -> Iterator[Finding]:
@@ -61,22 +60,17 @@ def _from_registries(colour: ColourSpec, where: Where) -> Iterator[Finding]:
 
 
 def _environment(colour: ColourSpec) -> Iterator[Finding]:
-    given = colour.environment
+    given, image = colour.environment, image_of(colour)
     if colour.scoring is None:
-        if given.image:
+        if image or given.python not in ("", CURRENT):
             detail = (
-                f"{given.image}: Azure builds the environment of an MLflow model from the model's own list of packages."
+                f"{image or given.python}: Azure builds the environment of an MLflow model from its list of packages."
             )
             yield Finding("environment", FindingKind.SUBSTITUTED, detail)
-        elif given.python not in ("", CURRENT):
-            yield Finding("environment", FindingKind.SUBSTITUTED, _NO_INTERPRETER.format(given.python))
-    elif not image_of(colour):
-        detail = f"{given.name} is the interpreter {given.python or CURRENT}; Azure runs a score.py in an image."
+    elif not image:
+        what = f"is the interpreter {given.python}" if given.python else "is written inline"
         hint = "Give the environment an `image` for this target in the inventory, with azureml-inference-server-http in it."
-        yield refused("environment", detail, hint)
-
-
-_NO_INTERPRETER = "{}: Azure builds the environment of an MLflow model from the model's own list of packages."
+        yield refused("environment", f"{given.name} {what}; Azure runs a score.py in an image.", hint)
 
 
 def _instance_type(settings: ServingSettings, target: Target, where: Where) -> Iterator[Finding]:
