@@ -19,7 +19,7 @@ from landbridge.domain.ledger import Entry, Lease, Release
 from landbridge.domain.offers import OfferedCompute
 from landbridge.domain.operating import Change, Diagnosis, Examination, NamespacePlan, OfferedType
 from landbridge.domain.placement import Capacity
-from landbridge.domain.plan import Finding
+from landbridge.domain.plan import Check, Finding
 from landbridge.domain.requests import (
     Candidate,
     ColourSpec,
@@ -327,6 +327,8 @@ class Driver:
     `public_egress` tries, where jobs of a target run, whether they reach the open internet around every proxy, and names
     the places that answered; it blocks for seconds, leaves nothing behind, and raises what kept it from trying.
     `offers` asks the service behind a target for everything that it has to run on.
+    `private_proof` reads whether all that a target stands on is private; it changes nothing, and what it cannot read is a failed
+    check, never an error but for wrong options.
     `own_environments`: its targets make an environment of a job themselves where the inventory's `environments` say nothing.
     """
 
@@ -339,4 +341,5 @@ class Driver:
     addresses: Callable[[Target, Inventory], Mapping[str, str]] | None = None
     public_egress: Callable[[Target, Inventory], tuple[str, ...]] | None = None
     offers: Callable[[Target, Inventory], tuple[OfferedCompute, ...]] | None = None
+    private_proof: Callable[[Target, Inventory], tuple[Check, ...]] | None = None
     own_environments: bool = False

@@ -150,9 +150,26 @@ def _judge(story: Story, site: Site, inside: bool) -> tuple[Check, ...]:
     resolved = {name: addresses[host] for name, host in hosts.items()}
     seen = replace(site, network=replace(site.network, endpoints=hosts))
     judged = judge_network(seen, resolved, None, proxy, story.scenario.pattern)
-    if not inside or not all(check.passed for check in judged):
+    if not all(check.passed for check in judged):
         return judged  # a target that is reached in public is not talked to at all
-    return judge_network(seen, resolved, public_hosts(story.inventory, site), proxy, story.scenario.pattern)
+    proven = _proofs(story.inventory, site)
+    if inside and all(check.passed for check in proven):
+        judged = judge_network(seen, resolved, public_hosts(story.inventory, site), proxy, story.scenario.pattern)
+    return (*judged, *proven)
+
+
+def _proofs(inventory: Inventory, site: Site) -> tuple[Check, ...]:
+    """What vendors tell of the site's targets; what two of them share is told once."""
+    here = [target for target in inventory.targets.values() if target.site == site.name]
+    return tuple(dict.fromkeys(check for target in here for check in _proof(target, inventory)))
+
+
+def _proof(target: Target, inventory: Inventory) -> tuple[Check, ...]:
+    try:
+        prove = drivers.driver(target.driver).private_proof
+    except LandbridgeError:  # placement refuses it, with the reason
+        return ()
+    return prove(target, inventory) if prove else ()
 
 
 def _addresses(host: str) -> tuple[str, ...]:

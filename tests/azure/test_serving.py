@@ -380,7 +380,17 @@ KILLS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "pattern", "skip"), KILLS)
+QUICK = {
+    ("PUT", "/deployments/blue", 0),
+    ("PUT", rf"/onlineEndpoints/{ENDPOINT}\?", 1),
+    ("DELETE", "/deployments/blue", 0),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "pattern", "skip"),
+    [pytest.param(*kill, marks=[] if kill in QUICK else [pytest.mark.slow]) for kill in KILLS],
+)
 def test_a_life_that_was_killed_goes_on_and_makes_nothing_twice(
     azure: Double, tmp_path: Path, method: str, pattern: str, skip: int
 ) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from landbridge.domain.inventory import Inventory, Network, Target
 from landbridge.domain.offers import OfferedCompute
+from landbridge.domain.plan import Check
 from landbridge.ports import Driver, OptionProblem, ServingTarget, TrainingTarget
 
 
@@ -32,6 +33,12 @@ def _addresses(target: Target, inventory: Inventory) -> Mapping[str, str]:
     return addresses(read_options(target, inventory), site.network if site else Network())
 
 
+def _private_proof(target: Target, inventory: Inventory) -> tuple[Check, ...]:
+    from landbridge.drivers.azureml.private_network import private_proof
+
+    return private_proof(target, inventory)
+
+
 def _offers(target: Target, inventory: Inventory) -> tuple[OfferedCompute, ...]:
     from landbridge.drivers.azureml.discovery import offers
     from landbridge.drivers.azureml.options import read_options
@@ -44,6 +51,7 @@ DRIVER = Driver(
     serving=_serving,
     check=_check,
     addresses=_addresses,
+    private_proof=_private_proof,
     offers=_offers,
     own_environments=True,
 )
