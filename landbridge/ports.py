@@ -117,16 +117,6 @@ class LimitsTraffic(Protocol):
 
 
 @runtime_checkable
-class KnowsImages(Protocol):
-    def has_image(self, image: str) -> bool | None:
-        """Whether a pod may start without fetching `image` first; None when nobody tells. Reads once.
-
-        Raises:
-            TransientError: the target does not answer.
-        """
-
-
-@runtime_checkable
 class CanCountRequests(Protocol):
     def counts(self, endpoint: str) -> Mapping[str, RequestCounts]:
         """Answers since the colour started: colour → counts. They survive neither a restart of the router nor of the colour."""
@@ -135,7 +125,7 @@ class CanCountRequests(Protocol):
 @runtime_checkable
 class CanForesee(Protocol):
     def foresee(self, colour: ColourSpec) -> tuple[Finding, ...]:
-        """Name what would refuse `colour` now: a limit on numbers, an instance type that is not there. Asks the target.
+        """Name what would refuse `colour` now (a limit on numbers) or delay it (an image to fetch). Asks the target.
 
         `colour` is as far as a plan knows it: without a model yet, under the name that a release would give it.
         """

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
@@ -33,7 +32,7 @@ from landbridge.operations.sites import known_environment, registry_site, servin
 from landbridge.operations.staging import data_movement
 from landbridge.operations.story import Story, timeout_seconds
 from landbridge.operations.training import leave, open_attempt
-from landbridge.ports import CanCountRequests, CanForesee, CanShiftTraffic, KnowsImages, LimitsTraffic, ServingTarget
+from landbridge.ports import CanCountRequests, CanForesee, CanShiftTraffic, LimitsTraffic, ServingTarget
 
 
 def make_plan(story: Story) -> Plan:
@@ -218,7 +217,6 @@ def _serving_findings(story: Story, site: str, environment: ResolvedEnvironment)
         *found,
         *(() if refused else _foreseen(site, target, colour)),
         *_powers(site, target),
-        *_image_to_fetch(environment.image, site, target),
         *_steps_taken(story.scenario.rollout, site, target),
         *_nothing_to_ask(story, site),
     )
@@ -245,19 +243,6 @@ def _powers(site: str, target: ServingTarget) -> Iterator[Finding]:
     if not isinstance(target, CanCountRequests):
         detail = f"the serving target at {site} counts no requests, so failed ones roll nothing back"
         yield Finding("rollout.max_error_percent", FindingKind.NOTE, detail)
-
-
-def _image_to_fetch(image: str, site: str, target: ServingTarget) -> Iterator[Finding]:
-    """A pull counts against the time that a deployment has."""
-    if not image or not isinstance(target, KnowsImages):
-        return
-    with suppress(
-        LandbridgeError
-    ):  # it is no fault of a plan that a site is away: the release waits for it, or says so
-        if target.has_image(image) is False:
-            detail = f"no node at {site} names the image {image} yet; the first pod fetches it, within the deployment's limit"
-            hint = "Fetch it there beforehand if the link is slow."
-            yield Finding("environment.image", FindingKind.NOTE, detail, hint)
 
 
 def _steps_taken(rollout: RolloutSpec, site: str, target: ServingTarget) -> Iterator[Finding]:

@@ -72,18 +72,10 @@ class TestMakePlan:
         fields = [item for item in planning.make_plan(world.story()).findings if item.field == "environment"]
         assert not any("is the image" in item.detail for item in fields)
 
-    @pytest.mark.parametrize(
-        ("images", "told"),
-        [([], True), (["example.test/a:1"], False), (None, False)],
-        ids=["absent", "there", "untold"],
-    )
-    def test_an_image_that_serving_must_fetch_first_is_named(self, world: World, images: Any, told: bool) -> None:
-        world.inventory["environments"] = [{"name": "*", "image": "example.test/a:1"}]
-        world.inventory["targets"]["cloud-serving"]["options"] = {} if images is None else {"images": images}
-        plan = planning.require_plan(world.story())
-        said = [item.detail for item in plan.findings if item.field == "environment.image"]
-        assert [detail for detail in said if "no node at cloud names" in detail] == said
-        assert bool(said) is told
+    def test_what_a_serving_target_foresees_is_named(self, world: World) -> None:
+        world.inventory["targets"]["cloud-serving"]["options"] = {"foresees": {"environment.image": "must be fetched"}}
+        said = {item.field: item.detail for item in planning.require_plan(world.story()).findings}
+        assert said["environment.image"] == "must be fetched"
 
     def test_a_field_that_the_serving_target_refuses_is_named(self, world: World) -> None:
         world.inventory["targets"]["cloud-serving"]["options"] = {"refuses": {"instance_count": "one is all it has"}}

@@ -1,9 +1,18 @@
-"""Whether a node has an image already, as the nodes themselves tell."""
+"""Whether a node has an image already, as the nodes themselves tell: to fetch it counts against the time of a deployment."""
 
+from landbridge.domain.plan import Finding, FindingKind
 from landbridge.drivers.kubernetes.capacity import DEADLINE_SECONDS, allowed, is_closed
 from landbridge.drivers.kubernetes.cluster import NODES, Cluster
 
 HUB = "docker.io"
+
+
+def to_fetch(cluster: Cluster, image: str) -> tuple[Finding, ...]:
+    """A note, if no node has it. Nothing is said where this account may not see nodes."""
+    if on_a_node(cluster, image) is not False:
+        return ()
+    detail = f"no node names the image {image} yet: the first pod fetches it, within the time of a deployment"
+    return (Finding("environment.image", FindingKind.NOTE, detail, "Fetch it there beforehand if the link is slow."),)
 
 
 def on_a_node(cluster: Cluster, image: str) -> bool | None:

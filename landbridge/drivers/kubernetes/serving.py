@@ -31,7 +31,7 @@ from landbridge.drivers.kubernetes.colours import (
     selector,
     told,
 )
-from landbridge.drivers.kubernetes.images import on_a_node
+from landbridge.drivers.kubernetes.images import to_fetch
 from landbridge.drivers.kubernetes.options import KubernetesOptions, read_options
 from landbridge.drivers.kubernetes.pod_template import common_labels, mirrored
 from landbridge.drivers.kubernetes.routes import ENDPOINT, Backend, check_weights, read_gateway, route_name
@@ -136,9 +136,10 @@ class KubernetesServing:
     def percents(self) -> frozenset[int]:
         return GatewayTraffic.percents if self._options.gateway else FlipTraffic.percents
 
-    def has_image(self, image: str) -> bool | None:
+    def foresee(self, colour: ColourSpec) -> tuple[Finding, ...]:
+        image = mirrored(colour.environment.image, self._options.image_mirror)
         with self._doing(f"looking for image {image}"):
-            return on_a_node(connect(*self._options.place), mirrored(image, self._options.image_mirror))
+            return to_fetch(connect(*self._options.place), image)
 
     def shift(self, endpoint: str, weights: Mapping[str, int]) -> None:
         with self._doing(f"shifting the traffic of endpoint {endpoint}"):

@@ -9,7 +9,7 @@
           answers: [[200, '{"predictions": [1.0]}']]  # status and body, in turn; the last one again and again
           milliseconds: 1         # how long an answer takes; above the caller's timeout: none
       percents: [0, 100]          # what its router can give to a colour; absent: any percent
-      images: [a, b]              # what it has already; absent: it does not tell
+      foresees: {environment.image: why}  # what would delay a colour
       refuses: {instance_type: why}  # settings that this target refuses when they are set; `scoring` is one
 
 An endpoint is one JSON file under the home, so every process sees it. `faults.json` beside them fails single calls
@@ -177,10 +177,11 @@ class MemoryServing:
         given = self._target.options.get("percents")
         return frozenset(item for item in (given if isinstance(given, list) else range(101)) if isinstance(item, int))
 
-    def has_image(self, image: str) -> bool | None:
-        with self._doing("has_image"):
-            given = self._target.options.get("images")
-            return image in given if isinstance(given, list) else None
+    def foresee(self, colour: ColourSpec) -> tuple[Finding, ...]:  # noqa: ARG002 - it foresees the same for all
+        with self._doing("foresee"):
+            given = self._target.options.get("foresees")
+            told = given.items() if isinstance(given, dict) else ()
+            return tuple(Finding(name, FindingKind.NOTE, str(why)) for name, why in told)
 
     def shift(self, endpoint: str, weights: Mapping[str, int]) -> None:
         with self._doing("shift"):

@@ -3,7 +3,7 @@
 import pytest
 
 from landbridge.drivers.kubernetes.cluster import connect
-from landbridge.drivers.kubernetes.images import on_a_node, whole
+from landbridge.drivers.kubernetes.images import on_a_node, to_fetch, whole
 
 from .api_server import ApiServer, Object
 
@@ -48,3 +48,13 @@ def test_a_node_that_takes_pods_must_name_it(api: ApiServer, nodes: list[Object]
 def test_an_account_that_may_not_see_nodes_cannot_tell(api: ApiServer) -> None:
     api.fails["GET nodes"] = [403]
     assert on_a_node(connect(api.kubeconfig, "", "team"), "python:3.11") is None
+
+
+def test_only_an_image_that_is_known_to_be_missing_is_told(api: ApiServer) -> None:
+    api.put("nodes", node("docker.io/library/python:3.11"))
+    cluster = connect(api.kubeconfig, "", "team")
+    assert to_fetch(cluster, "python:3.11") == ()
+    (told,) = to_fetch(cluster, "serve:1")
+    assert "no node names the image serve:1" in told.detail
+    api.fails["GET nodes"] = [403]
+    assert to_fetch(cluster, "serve:1") == ()
