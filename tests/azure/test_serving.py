@@ -25,6 +25,7 @@ from landbridge.domain.requests import ResolvedEnvironment
 from landbridge.domain.scenario import ServingSettings
 from landbridge.domain.values import ColourPhase
 from landbridge.drivers.azureml import serving_making, serving_notes
+from tests.azure.double.clusters import DEFAULT_TYPE
 from tests.azure.double.double import Double
 from tests.azure.serving import (
     ENDPOINT,
@@ -328,6 +329,19 @@ def test_what_the_compute_lacks_is_foreseen(azure: Double, make_line: Callable[.
     huge = line.spec(settings=ServingSettings(instance_type="huge"))
     with pytest.raises(CapabilityMissingError, match="huge is not an instance type of k8s"):
         line.target.apply(huge)
+
+
+def test_an_instance_that_is_too_small_for_an_mlflow_model_is_foreseen(azure: Double, line: Line) -> None:
+    """Azure would say so after minutes. A score.py runs there."""
+    [cluster] = azure.world.resources.under(azure.places.group_id, "Microsoft.Kubernetes/connectedClusters")
+    azure.seeds.inside(cluster["id"]).instance_types["defaultinstancetype"] = DEFAULT_TYPE
+    mlflow = replace(line.spec(), scoring=None)
+    [finding] = line.target.foresee(mlflow)
+    assert (finding.field, "2Gi" in finding.detail) == ("instance_type", True)
+    with pytest.raises(CapabilityMissingError, match="needs 2 CPU and 4 GB"):
+        line.target.apply(mlflow)
+    assert line.target.foresee(replace(mlflow, settings=ServingSettings(instance_type="big"))) == ()
+    assert line.target.foresee(line.spec()) == ()
 
 
 def test_an_environment_of_the_workspace_is_named(azure: Double, line: Line) -> None:

@@ -5,13 +5,17 @@ from typing import Any
 
 from landbridge.domain.azure.online import DEPLOYMENTS_OF_AN_ENDPOINT, ENDPOINTS_OF_A_CLUSTER
 from landbridge.domain.plan import Finding
+from landbridge.domain.quantities import resources
 from landbridge.domain.requests import ColourSpec
+from landbridge.domain.values import Resources
 from landbridge.drivers.azureml.client import COMPUTES, Workspace
 from landbridge.drivers.azureml.serving_bodies import Where
 from landbridge.drivers.azureml.serving_reading import ONLINE, Seen, state_of
 from landbridge.drivers.findings import refused
 
 Object = dict[str, Any]
+
+MLFLOW_NEEDS = Resources(cpu_millicores=2000, memory_bytes=4_000_000_000)
 
 
 def obstacles(workspace: Workspace, where: Where, spec: ColourSpec, seen: Seen) -> Iterator[Finding]:
@@ -49,20 +53,33 @@ def _of_compute(workspace: Workspace, where: Where, spec: ColourSpec) -> Iterato
     elif state_of(compute) in ("Failed", "Deleting"):
         yield refused("compute", f"{_name(where)} is {state_of(compute)}.", "Detach and attach the cluster again.")
     else:
-        yield from _unknown_type(_types(compute), where, spec)
+        yield from _of_type(compute["properties"].get("properties") or {}, where, spec)
 
 
-def _unknown_type(types: Mapping[str, Any], where: Where, spec: ColourSpec) -> Iterator[Finding]:
+def _of_type(cluster: Mapping[str, Any], where: Where, spec: ColourSpec) -> Iterator[Finding]:
     """Only when the compute tells its types: it may not have been read since they were made."""
-    wanted = spec.settings.instance_type or where.instance_type
-    if types and wanted and wanted not in types:
-        detail = f"{wanted} is not an instance type of {_name(where)} (it has {', '.join(sorted(types))})."
+    types = cluster.get("instanceTypes") or {}
+    named = spec.settings.instance_type or where.instance_type
+    wanted = named or str(cluster.get("defaultInstanceType") or "")
+    if wanted in types and spec.scoring is None:
+        yield from _too_small(wanted, types[wanted])
+    elif types and named and named not in types:
+        detail = f"{named} is not an instance type of {_name(where)} (it has {', '.join(sorted(types))})."
         yield refused("instance_type", detail, "Create it (`landbridge ops instance-types`), or name one of these.")
 
 
-def _types(compute: Object) -> Mapping[str, Any]:
-    found = (compute["properties"].get("properties") or {}).get("instanceTypes")
-    return found if isinstance(found, dict) else {}
+def _too_small(name: str, kind: Mapping[str, Any]) -> Iterator[Finding]:
+    """Azure starts an MLflow model without code only where it has enough to build its server.
+
+    Source: https://learn.microsoft.com/azure/machine-learning/how-to-manage-kubernetes-instance-types
+    """
+    told = (kind.get("resources") or {}).get("limits") or {}
+    limits = resources({key: value for key, value in told.items() if value is not None})
+    if not MLFLOW_NEEDS.fits_into(limits):
+        detail = (
+            f"{name} has {told.get('cpu')} CPU and {told.get('memory')}; an MLflow model needs 2 CPU and 4 GB here."
+        )
+        yield refused("instance_type", detail, "Name a larger one in endpoint.deployment.instance_type.")
 
 
 def _name(where: Where) -> str:
