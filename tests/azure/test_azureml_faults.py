@@ -148,6 +148,22 @@ def test_a_cancel_whose_operation_fails_says_so_and_may_be_repeated(aml: AzureWo
     assert aml.connect().observe(ref).reason == "Cancelled"
 
 
+def test_a_job_that_ends_while_it_is_cancelled_is_no_error(aml: AzureWorld, azure: Double, tmp_path: Path) -> None:
+    """The order comes too late, and Azure refuses it."""
+    going = tmp_path / "going"
+    ref = aml.connect().submit(a_job(f"until test -e {going}; do sleep 0.02; done"))
+    aml.wait(ref, lambda status: status.phase is JobPhase.RUNNING)
+
+    def end() -> None:
+        going.touch()
+        while azure.jobs.run("job").status != "Completed":
+            time.sleep(0.01)
+
+    azure.faults.add("POST", "/jobs/job/cancel", status=400, then=end)
+    aml.connect().cancel(ref)
+    assert aml.connect().observe(ref).phase is JobPhase.SUCCEEDED
+
+
 def test_a_history_that_does_not_know_the_run_yet_is_waited_for(aml: AzureWorld, azure: Double) -> None:
     ref = aml.connect().submit(a_job("sleep 60"))
     aml.wait(ref, lambda status: status.phase is JobPhase.RUNNING)

@@ -68,9 +68,14 @@ class AzureTraining:
         if job is None or status_of(job) in FINAL:
             return
         doing = f"cancelling job {ref.name!r} of target {self._target.name!r}"
-        self._workspace.ask(Request("POST", f"jobs/{ref.name}/cancel", doing, CANCELS))
+        try:
+            self._workspace.ask(Request("POST", f"jobs/{ref.name}/cancel", doing, CANCELS))
+        except LandbridgeError:
+            if self._is_over(ref.name):  # it ended by itself meanwhile
+                return
+            raise
         deadline = time.monotonic() + CANCEL_SECONDS
-        while time.monotonic() < deadline and (job := self._find(ref.name)) and status_of(job) not in FINAL:
+        while time.monotonic() < deadline and not self._is_over(ref.name):
             time.sleep(CANCEL_POLL_SECONDS)
 
     def logs(self, ref: JobRef, follow: bool) -> Iterator[str]:
@@ -90,6 +95,10 @@ class AzureTraining:
 
     def _find(self, name: str) -> Object | None:
         return self._workspace.find(f"jobs/{name}", JOBS, f"reading job {name!r} of target {self._target.name!r}")
+
+    def _is_over(self, name: str) -> bool:
+        job = self._find(name)
+        return job is None or status_of(job) in FINAL
 
     def _found(self, ref: JobRef) -> Object:
         _check_name(ref.name)
