@@ -1,5 +1,6 @@
 """How the azureml driver asks a workspace: repeated, patient, bounded; every error is one of ours, and says what mends it."""
 
+import gc
 import subprocess
 import sys
 import time
@@ -213,6 +214,34 @@ def test_what_a_datastore_holds_comes_back(azure: Double, workspace: Workspace, 
     assert container.download("out/model/MLmodel", tmp_path / "one") == 1
     assert (tmp_path / "one/MLmodel").read_bytes() == b"top"
     assert container.read("out/model/MLmodel") == b"top"
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 500}, {"half": True}, {"lose": True}])
+def test_a_file_that_breaks_off_is_sent_and_fetched_again(
+    azure: Double, workspace: Workspace, tmp_path: Path, fault: dict[str, bool]
+) -> None:
+    (tmp_path / "a.csv").write_bytes(b"x" * 100_000)
+    azure.faults.add("PUT", "/a.csv", **fault)
+    azure.faults.add("GET", "/a.csv", **fault)
+    spot = assets.upload(workspace, tmp_path / "a.csv")
+    assert blobs.datastore(workspace, spot.store).download(spot.path, tmp_path / "got") == 1
+    assert (tmp_path / "got" / "a.csv").read_bytes() == b"x" * 100_000
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # azure-core leaves a half-read socket open
+@pytest.mark.parametrize("fault", [{"status": 503}, {"half": True}, {"hang": True}])
+def test_a_store_that_stays_broken_is_transient(
+    azure: Double, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: dict[str, bool]
+) -> None:
+    monkeypatch.setattr(blobs, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(blobs, "RETRIES", 1)
+    spot = blobs.Spot("workspaceblobstore", azure.seeds.blob("a.csv", b"x" * 1000).rpartition("/")[2])
+    azure.faults.add("GET", "/a.csv", times=None, **fault)
+    with pytest.raises(TargetUnavailableError):
+        blobs.datastore(workspace, spot.store).download(spot.path, tmp_path / "got")
+    gc.collect()
 
 
 def test_whoever_may_not_see_keys_reads_and_writes_as_themselves(

@@ -200,7 +200,11 @@ def _right(workspace: Workspace, name: str, said: Object) -> Any:
 
 
 def _options() -> dict[str, Any]:
-    return {"retry_total": RETRIES, "connection_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
+    """The storage client's own pauses begin with 15 s."""
+    from azure.storage.blob import ExponentialRetry
+
+    retry = ExponentialRetry(initial_backoff=0, increment_base=2, retry_total=RETRIES, random_jitter_range=1)
+    return {"retry_policy": retry, "connection_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
 
 
 def _all(work: Any, items: Any) -> None:
