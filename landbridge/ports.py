@@ -299,6 +299,19 @@ class CanDiagnose(Protocol):
         """Look at one thing after the other; one that breaks is a failed row and stops no other. Leaves nothing behind."""
 
 
+@runtime_checkable
+class CanCheckCluster(Protocol):
+    """Stands on a cluster that a cloud's management service knows."""
+
+    def check_cluster(self) -> Iterator[Diagnosis]:
+        """Whether that cluster may carry Azure Machine Learning, one row per rule. Reads only.
+
+        Raises:
+            InputError: the target names no cluster, and has no compute on one.
+            NotFoundError: the cluster is not there.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class OptionProblem:
     """What is wrong with one of a target's `options`; `key` is "" when one is missing."""

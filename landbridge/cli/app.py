@@ -10,6 +10,7 @@ from landbridge.cli import (
     files,
     logs,
     ops,
+    ops_cluster,
     ops_explain,
     ops_extension,
     ops_migrate,
@@ -77,6 +78,7 @@ for command in COMMANDS:
 app.add_typer(targets.app, name="targets")
 for command in AFTER_TARGETS:
     app.command()(command)
+ops.app.add_typer(ops_cluster.app, name="cluster")
 ops.app.add_typer(ops_types.app, name="instance-types")
 ops.app.add_typer(ops_namespaces.app, name="namespaces")
 ops.app.add_typer(ops_extension.app, name="extension")

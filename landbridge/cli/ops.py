@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from landbridge.domain.operating import Access
 
 TargetArgument = Annotated[str, typer.Argument(help="A target of the inventory, on Kubernetes.")]
+AzureTargetArgument = Annotated[str, typer.Argument(help="A target of the inventory, in a workspace of Azure ML.")]
 KubeconfigOption = Annotated[
     str,
     typer.Option(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from landbridge.domain.inventory import Inventory, Network, Target
 from landbridge.domain.offers import OfferedCompute
 from landbridge.domain.plan import Check
-from landbridge.ports import Driver, OptionProblem, ServingTarget, TrainingTarget
+from landbridge.ports import Driver, OperatedTarget, OptionProblem, ServingTarget, TrainingTarget
 
 
 def _training(target: Target, inventory: Inventory) -> TrainingTarget:
@@ -18,6 +18,12 @@ def _serving(target: Target, inventory: Inventory) -> ServingTarget:
     from landbridge.drivers.azureml.serving import AzureServing
 
     return AzureServing(target, inventory)
+
+
+def _operations(target: Target, inventory: Inventory) -> OperatedTarget:
+    from landbridge.drivers.azureml.operating import OperatedWorkspace
+
+    return OperatedWorkspace(target, inventory)
 
 
 def _check(target: Target) -> Iterable[OptionProblem]:
@@ -49,6 +55,7 @@ def _offers(target: Target, inventory: Inventory) -> tuple[OfferedCompute, ...]:
 DRIVER = Driver(
     training=_training,
     serving=_serving,
+    operations=_operations,
     check=_check,
     addresses=_addresses,
     private_proof=_private_proof,

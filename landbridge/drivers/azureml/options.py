@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -12,6 +12,7 @@ from landbridge.domain.inventory import Inventory, Network, Target
 from landbridge.domain.names import is_legal_label
 from landbridge.domain.nearest import nearest
 from landbridge.domain.values import Json
+from landbridge.drivers.azureml.operating_options import OPERATIONS, operating_problems
 from landbridge.ports import OptionProblem
 
 CLOUDS = {
@@ -80,6 +81,7 @@ class AzureOptions:
         endpoints: managed or kubernetes, for serving; "" = kubernetes where `compute` is one, else managed.
         auth_mode: how an endpoint that is made here knows its callers: key, aml_token or aad_token; "" = key.
         public_network_access: of a managed endpoint that is made here: enabled or disabled; "" = enabled.
+        operations: read by `landbridge ops` alone; see operating_options.py.
     """
 
     subscription_id: str
@@ -95,6 +97,7 @@ class AzureOptions:
     endpoints: str = ""
     auth_mode: str = ""
     public_network_access: str = ""
+    operations: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -134,6 +137,8 @@ def option_problems(options: Mapping[str, Json]) -> Iterator[OptionProblem]:
         if key not in KNOWN:
             message = f"there is no option {key!r}{nearest(key, KNOWN)}."
             yield OptionProblem(key, message, f"Remove it, or name one of: {', '.join(KNOWN)}.")
+        elif key == OPERATIONS:
+            yield from operating_problems(value)
         elif not isinstance(value, str):
             yield OptionProblem(key, f"{value!r} is not text.", "Write text.")
     for key in REQUIRED:

@@ -11,8 +11,10 @@ from landbridge.domain.operating import Access
 from landbridge.files.inventory import load_inventory
 from landbridge.files.kinds import OWNER, kind_of, refuse_other_kinds
 from landbridge.operations.connections import find_target
+from landbridge.ports import CanCheckCluster
 
 Power = TypeVar("Power")
+OF_AZURE: tuple[type, ...] = (CanCheckCluster,)
 
 
 def find(home: str, inventory_path: str, target: str) -> tuple[Inventory, Target]:
@@ -48,7 +50,7 @@ def reach(found: tuple[Inventory, Target], access: Access, power: type[Power]) -
     if not isinstance(operated, power):
         raise CapabilityMissingError(
             f"Driver {target.driver!r} of target {target.name!r} does not offer this ({power.__name__}).",
-            "Name a target on Kubernetes.",
+            f"Name a target {'in a workspace of Azure Machine Learning' if power in OF_AZURE else 'on Kubernetes'}.",
             inventory.path,
         )
     return operated

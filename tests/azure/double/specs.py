@@ -241,7 +241,9 @@ def _properties(schema: _Schema) -> tuple[dict[str, tuple[Path, Json, bool]], se
 
 
 def _provider(path: str) -> str:
-    return path.rpartition("/providers/")[2].partition("/")[0] if "/providers/" in path else ""
+    """The namespace whose document describes `path`; a namespace itself (`…/providers/NAME`) is described by none here."""
+    name, slash, _ = path.rpartition("/providers/")[2].partition("/")
+    return name if "/providers/" in path and slash else ""
 
 
 @functools.cache

@@ -13,6 +13,7 @@ LEAST: dict[str, Json] = {
     "resource_group": "ml-prod",
     "workspace": "contoso-ml",
 }
+IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 INVENTORY = Inventory("test", "inventory.yaml", "/nowhere", {}, {}, {})
 
 
@@ -48,6 +49,12 @@ def test_the_least_is_enough_and_means_serverless() -> None:
         ({"compute": "k8s", "namespace": "Team"}, "namespace", "no legal name"),
         ({"endpoints": "batch"}, "endpoints", "there is no endpoints"),
         ({"compute": 3}, "compute", "not text"),
+        ({"operations": "system"}, "operations", "no mapping"),
+        ({"operations": {"clutser": "x"}}, "operations", "did you mean 'cluster'"),
+        ({"operations": {"description": 3}}, "operations", "not text"),
+        ({"operations": {"cluster": "aks-prod"}}, "operations", "no identifier of an AKS or Arc cluster"),
+        ({"operations": {"identity": "me"}}, "operations", "no identity"),
+        ({"operations": {"identity": f"{IDENTITY}/a,{IDENTITY}/b"}}, "operations", "names several"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, Json], key: str, words: str) -> None:
