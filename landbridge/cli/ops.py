@@ -7,7 +7,7 @@ import typer
 from landbridge.cli.options import InventoryOption, Output, OutputOption
 
 if TYPE_CHECKING:
-    from landbridge.domain.operating import Access
+    from landbridge.domain.operating import Access, Waiting
 
 TargetArgument = Annotated[str, typer.Argument(help="A target of the inventory, on Kubernetes.")]
 AzureTargetArgument = Annotated[str, typer.Argument(help="A target of the inventory, in a workspace of Azure ML.")]
@@ -21,6 +21,10 @@ KubeconfigOption = Annotated[
 ]
 ContextOption = Annotated[
     str, typer.Option("--context", metavar="NAME", help="Context of the kubeconfig. Without it: its current one.")
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", min=1, help="How long to wait; the operation goes on afterwards."),
 ]
 
 app = typer.Typer(
@@ -46,6 +50,14 @@ def access(kubeconfig: str, context: str) -> "Access":
     if kubeconfig and not Path(kubeconfig).expanduser().is_file():
         raise InputError(f"There is no kubeconfig {kubeconfig}.", "Name an administrator's with --kubeconfig.")
     return Access(str(Path(kubeconfig).expanduser().absolute()) if kubeconfig else "", context)
+
+
+def waiting(seconds: float) -> "Waiting":
+    """For an operation of a cloud, with progress on standard error."""
+    from landbridge.cli import show
+    from landbridge.domain.operating import Waiting
+
+    return Waiting(seconds, show.say)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 Apart from training and serving on purpose: a scenario never needs any of this.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -93,3 +93,15 @@ class Examination:
     image: str = ""
     probe: bool = True
     seconds: float = 120.0
+
+
+def _silent(text: str) -> None:
+    del text
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How long an operation of a cloud is waited for, s, and who is told of it: one line now and then."""
+
+    seconds: float = 1800.0
+    tell: Callable[[str], None] = _silent

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from landbridge.domain.azure.extension import LONGEST_NAME, Breach, Cluster, Extension, breaches
 from landbridge.domain.azure.extension_plan import CLUSTER_TYPE, TYPE, Present
-from landbridge.domain.azure.settings import BOTH, ClusterKind, Feature, find_setting, spelt
+from landbridge.domain.azure.settings import BOTH, ClusterKind, Feature, canonical
 from landbridge.domain.errors import InputError
 from landbridge.files.document import Document, Problem, check, read, refuse
 from landbridge.files.fields import Keys, Word
@@ -71,37 +72,61 @@ class ShownKeys(Keys):
     aks_identity: IdentityKeys | None = Field(alias="aksAssignedIdentity", default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order, and the file that problems are told in."""
+
+    document: Document
+    extension: Extension
+
+    def check(self, present: Present | None = None, nodes: int | None = None) -> Extension:
+        """The order, held against the rules.
+
+        Args:
+            nodes: worker nodes that there really are; the fewer of them and of those that the file says count.
+
+        Raises:
+            InputError: it breaks rules, or its sum with what is there would.
+        """
+        cluster = self.extension.cluster
+        counted = [count for count in (cluster.nodes, nodes) if count is not None]
+        wanted = replace(self.extension, cluster=replace(cluster, nodes=min(counted, default=None)))
+        if found := breaches(wanted, present.settings if present else None):
+            raise refuse(self.document, [_problem(self.document, item) for item in found])
+        return wanted
+
+
+def read_order(path: Path) -> Order:
+    """Read the order; `check` judges it.
+
+    Raises:
+        InputError: it is no such file, a key is wrong, or a secret stands in it.
+    """
+    refuse_other_kinds(path, "extension", "FILE")
+    document = read(path)
+    if problems := tuple(literal_secrets({"settings": document.data.get("settings")})):
+        raise refuse(document, [Problem(item.keys, item.message, _REMEDY) for item in problems])
+    return Order(document, _extension(check(ExtensionKeys, document, DOCS)))
+
+
 def load_extension(path: Path, present: Path | None = None) -> tuple[Extension, Present | None]:
     """Read the order, and the present state that an update starts from.
 
     Raises:
         InputError: every fault of the files with file and line; also when an update would end in an impossible state.
     """
-    refuse_other_kinds(path, "extension", "FILE")
-    document = read(path)
-    if problems := tuple(literal_secrets({"settings": document.data.get("settings")})):
-        raise refuse(document, [Problem(item.keys, item.message, _REMEDY) for item in problems])
-    wanted = _extension(check(ExtensionKeys, document, DOCS))
-    there = _present(present, wanted) if present else None
-    if found := breaches(wanted, there.settings if there else None):
-        raise refuse(document, [_problem(document, item) for item in found])
-    return wanted, there
+    order = read_order(path)
+    there = _present(present, order.extension) if present else None
+    return order.check(there), there
 
 
 def _extension(keys: ExtensionKeys) -> Extension:
     cluster = Cluster(keys.cluster.kind, keys.cluster.name, keys.cluster.resource_group, keys.cluster.nodes)
     features = BOTH if keys.features == "both" else frozenset({Feature(keys.features)})
-    settings = {name: _text(name, value) for name, value in keys.settings.items()}
+    settings = {name: canonical(name, str(value)) for name, value in keys.settings.items()}
     return Extension(
         keys.name, cluster, features, settings, dict(keys.protected_settings), keys.version, keys.release_train
     )
-
-
-def _text(name: str, value: Scalar) -> str:
-    """As Azure spells it; what may not stand there is left for the rules to name."""
-    text = str(value)
-    setting = find_setting(name)
-    return (spelt(setting, text) if setting else "") or text
 
 
 def _problem(document: Document, breach: Breach) -> Problem:
@@ -115,7 +140,7 @@ def _present(path: Path, wanted: Extension) -> Present:
     _refuse_another(document, shown, wanted)
     settings = shown.settings or {}
     return Present(
-        settings={name: _text(name, value) for name, value in settings.items()},
+        settings={name: canonical(name, value) for name, value in settings.items()},
         protected=tuple(shown.protected or {}),
         version=shown.version or shown.current_version or "",
         pinned=shown.automatic is False,

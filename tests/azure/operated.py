@@ -1,5 +1,6 @@
 """A target over the double as IT operations see it, with the options of `operations` too."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,3 +20,18 @@ def a_target(azure: Double, home: Path, **options: Json) -> tuple[Target, Invent
 
 def operated(azure: Double, home: Path, **options: Json) -> OperatedWorkspace:
     return OperatedWorkspace(*a_target(azure, home, **options))
+
+
+def write_inventory(azure: Double, folder: Path, **options: Json) -> Path:
+    """An inventory file whose target `aml` has `options` beside those that name the workspace."""
+    places = azure.places
+    workspace = {
+        "subscription_id": places.subscription,
+        "resource_group": places.resource_group,
+        "workspace": places.workspace,
+    }
+    target = {"site": "cloud", "driver": "azureml", "roles": ["train"], "options": {**workspace, **options}}
+    site = {"kind": "cloud", "registry": {"driver": "mlflow", "port": 5510}}
+    path = folder / "inventory.yaml"
+    path.write_text(json.dumps({"name": "test", "sites": {"cloud": site}, "targets": {"aml": target}}))
+    return path

@@ -245,6 +245,12 @@ def spelt(setting: Setting, value: str) -> str:
     return next((word for word in setting.choices if word.lower() == value.strip().lower()), "")
 
 
+def canonical(name: str, value: str) -> str:
+    """As Azure spells it; what may not stand there stays for the rules to name."""
+    setting = find_setting(name)
+    return (spelt(setting, value) if setting else "") or value
+
+
 def in_effect(given: Mapping[str, str], name: str) -> str:
     """What counts for a setting: what was given, else its default."""
     return given.get(name) or _BY_NAME[name].default

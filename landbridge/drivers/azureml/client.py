@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
 
 Object = dict[str, Any]
+Tell = Callable[[float], None]
 
 WORKSPACES = "2024-10-01-preview"  # also datastores
 COMPUTES = "2023-08-01-preview"
@@ -145,15 +146,21 @@ class Workspace:
     def put(self, path: str, version: str, body: Json, doing: str) -> Answer:
         return self.ask(Request("PUT", path, doing, version, body))
 
-    def finish(self, answer: Answer, doing: str, seconds: float) -> None:
+    def finish(self, answer: Answer, doing: str, seconds: float, tell: Tell | None = None) -> None:
         """Wait until the operation that `answer` began has ended; does nothing when it began none.
+
+        Args:
+            tell: called before each look at it, with the seconds that it has taken so far.
 
         Raises:
             LandbridgeError: it failed, with Azure's reason; or `seconds` are over, and it goes on without us.
         """
         url, by_status = _operation(answer)
-        deadline, wait = time.monotonic() + seconds, wait_of(answer.headers)
+        began, wait = time.monotonic(), wait_of(answer.headers)
+        deadline = began + seconds
         while url:
+            if tell:
+                tell(time.monotonic() - began)
             if time.monotonic() > deadline:
                 raise TargetUnavailableError(
                     f"{doing[0].upper()}{doing[1:]}: Azure has not ended the operation within {seconds:g} s.",

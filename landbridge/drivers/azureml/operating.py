@@ -2,16 +2,22 @@
 
 from collections.abc import Iterator
 
-from landbridge.domain.azure.cluster_rules import judge
+from landbridge.domain.azure.cluster_rules import judge, nodes_for_work
+from landbridge.domain.azure.clusters import ClusterId
+from landbridge.domain.azure.extension import Extension
+from landbridge.domain.azure.extension_plan import Plan
+from landbridge.domain.azure.extension_state import Installed, Uses
 from landbridge.domain.inventory import Inventory, Target
-from landbridge.domain.operating import Diagnosis
-from landbridge.drivers.azureml.client import Workspace, connect
+from landbridge.domain.operating import Diagnosis, Waiting
+from landbridge.drivers.azureml import extension
+from landbridge.drivers.azureml.client import COMPUTES, Workspace, connect
 from landbridge.drivers.azureml.clusters import cluster_of, read_cluster, read_surroundings
 from landbridge.drivers.azureml.options import read_options
+from landbridge.drivers.azureml.uses import uses_of, uses_of_cluster
 
 
-class OperatedWorkspace:
-    """`CanCheckCluster` over one target's options."""
+class _OfTarget:
+    """One target's options and its workspace."""
 
     def __init__(self, target: Target, inventory: Inventory) -> None:
         self._target, self._inventory = target, inventory
@@ -21,10 +27,45 @@ class OperatedWorkspace:
     def label(self) -> str:
         return f"target {self._target.name!r} ({self._options.place.label})"
 
-    def check_cluster(self) -> Iterator[Diagnosis]:
-        cluster = read_cluster(self._workspace, cluster_of(self._workspace, self._options))
-        yield from judge(cluster, read_surroundings(self._workspace, cluster))
-
     @property
     def _workspace(self) -> Workspace:
         return connect(self._options.place)
+
+    def cluster(self) -> ClusterId:
+        return cluster_of(self._workspace, self._options)
+
+
+class _OnCluster(_OfTarget):
+    """`CanCheckCluster`, `HasExtension`."""
+
+    def check_cluster(self) -> Iterator[Diagnosis]:
+        cluster = read_cluster(self._workspace, self.cluster())
+        yield from judge(cluster, read_surroundings(self._workspace, cluster))
+
+    def nodes(self) -> int:
+        return nodes_for_work(read_cluster(self._workspace, self.cluster()))
+
+    def extension(self, waiting: Waiting | None) -> Installed | None:
+        at = self.cluster()
+        return extension.settled(self._workspace, at, waiting) if waiting else extension.find(self._workspace, at)
+
+    def carry_out(self, wanted: Extension, made: Plan, waiting: Waiting) -> Installed:
+        return extension.carry_out(self._workspace, self.cluster(), (wanted, made), waiting)
+
+    def remove_extension(self, waiting: Waiting) -> bool:
+        return extension.remove(self._workspace, self.cluster(), waiting)
+
+
+class _InWorkspace(_OfTarget):
+    """`KnowsUses`."""
+
+    def uses(self, whole_cluster: bool) -> Uses:
+        if whole_cluster:
+            return uses_of_cluster(self._workspace, self.cluster())
+        name = self._options.compute
+        found = self._workspace.find(f"computes/{name}", COMPUTES, f"reading compute {name!r}") if name else None
+        return uses_of(self._workspace, [found] if found else [])
+
+
+class OperatedWorkspace(_OnCluster, _InWorkspace):
+    """Everything that `landbridge ops` may do to a target of driver azureml."""

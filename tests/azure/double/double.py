@@ -34,6 +34,7 @@ from tests.azure.double.neighbours import Neighbours
 from tests.azure.double.places import PROVIDER, Places
 from tests.azure.double.record import Recorder
 from tests.azure.double.regions import Regions
+from tests.azure.double.relay import Relay
 from tests.azure.double.scoring import Scoring
 from tests.azure.double.seeds import Seeds
 from tests.azure.double.specs import Finding, check
@@ -69,8 +70,8 @@ class Double:
         batch = Batch(world, self.jobs, self.login)
         scoring = Scoring(world, endpoints, self.deployments, batch)
         self.regions = Regions(world)
-        ours = (self.computes, self.jobs, endpoints, self.deployments, batch, self.clusters, self.regions)
-        parts = (Workspace(world), neighbours := Neighbours(world), assets, *ours)
+        ours = (self.computes, self.jobs, endpoints, self.deployments, batch, self.clusters)
+        parts = (self.regions, Relay(world), Workspace(world), neighbours := Neighbours(world), assets, *ours)
         table: dict[str, Handlers] = {}
         for one in parts:
             table |= one.routes()
