@@ -13,15 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from landbridge.domain.azure.clusters import ClusterId
-from landbridge.domain.azure.extension import Extension
-from landbridge.domain.azure.extension_plan import Plan
-from landbridge.domain.azure.extension_state import Installed, Uses
 from landbridge.domain.inventory import Datastore, InstanceType, Inventory, RegistrySpec, Target
 from landbridge.domain.job import CommandJob
 from landbridge.domain.ledger import Entry, Lease, Release
 from landbridge.domain.offers import OfferedCompute
-from landbridge.domain.operating import Change, Diagnosis, Examination, NamespacePlan, OfferedType, Waiting
+from landbridge.domain.operating import Change, Diagnosis, Examination, NamespacePlan, OfferedType
 from landbridge.domain.placement import Capacity
 from landbridge.domain.plan import Check, Finding
 from landbridge.domain.requests import (
@@ -301,50 +297,6 @@ class CanDiagnose(Protocol):
 
     def diagnose(self, order: Examination) -> Iterator[Diagnosis]:
         """Look at one thing after the other; one that breaks is a failed row and stops no other. Leaves nothing behind."""
-
-
-@runtime_checkable
-class CanCheckCluster(Protocol):
-    """Stands on a cluster that a cloud's management service knows."""
-
-    def check_cluster(self) -> Iterator[Diagnosis]:
-        """Whether that cluster may carry Azure Machine Learning, one row per rule. Reads only.
-
-        Raises:
-            InputError: the target names no cluster, and has no compute on one.
-            NotFoundError: the cluster is not there.
-        """
-
-
-@runtime_checkable
-class HasExtension(Protocol):
-    """Stands on a cluster that Azure Machine Learning's extension is installed on, changed and removed through its cloud."""
-
-    def cluster(self) -> ClusterId:
-        """The cluster. Raises InputError: the target names none, and has no compute on one."""
-
-    def nodes(self) -> int:
-        """How many of its nodes take pods of the extension."""
-
-    def extension(self, waiting: Waiting | None) -> Installed | None:
-        """What is installed, read once, or with `waiting` once no operation on it goes on; None = nothing."""
-
-    def carry_out(self, wanted: Extension, made: Plan, waiting: Waiting) -> Installed:
-        """Do what the plan says and wait for its end. May be repeated.
-
-        Raises:
-            AuthError: a protected setting's variable is not set.
-            LandbridgeError: it failed; says why, with what mends it. No value of a protected setting is in it.
-        """
-
-    def remove_extension(self, waiting: Waiting) -> bool:
-        """Remove it and wait until it is gone. False: there was none."""
-
-
-@runtime_checkable
-class KnowsUses(Protocol):
-    def uses(self, whole_cluster: bool) -> Uses:
-        """What stands on the target's compute, or on every compute of its service that is on the same cluster."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from landbridge.cli import (
     files,
     logs,
     ops,
+    ops_attach,
     ops_cluster,
     ops_explain,
     ops_extension,
@@ -84,5 +85,7 @@ ops.app.add_typer(ops_namespaces.app, name="namespaces")
 ops.app.add_typer(ops_extension.app, name="extension")
 ops.app.add_typer(ops_network.app, name="network")
 ops.app.add_typer(ops_migrate.app, name="migrate")
+ops.app.command()(ops_attach.attach)
+ops.app.command()(ops_attach.detach)
 ops.app.command()(ops_explain.explain)
 app.add_typer(ops.app, name="ops")

@@ -8,7 +8,7 @@ import pytest
 from landbridge.domain.errors import InputError, NotFoundError
 from landbridge.domain.operating import Diagnosis, Verdict
 from landbridge.drivers.azureml.operating import OperatedWorkspace
-from landbridge.ports import CanCheckCluster
+from landbridge.ports_ops import CanAttach, CanCheckCluster, GivesKubeconfig, HasExtension, KnowsUses
 from tests.azure.double.double import Double
 from tests.azure.double.wire import Json
 from tests.azure.operated import operated as connect
@@ -40,8 +40,9 @@ def failed(rows: dict[str, Diagnosis]) -> set[str]:
     return {name for name, row in rows.items() if row.verdict is Verdict.FAIL}
 
 
-def test_the_target_has_the_power() -> None:
-    assert issubclass(OperatedWorkspace, CanCheckCluster)
+@pytest.mark.parametrize("power", [CanCheckCluster, HasExtension, KnowsUses, CanAttach, GivesKubeconfig])
+def test_the_target_has_the_power(power: type) -> None:
+    assert issubclass(OperatedWorkspace, power)
 
 
 @pytest.mark.parametrize("kind", ["aks", "arc"])

@@ -1,5 +1,6 @@
 """AKS and Arc clusters, and what they are judged against, as Azure's management service tells them."""
 
+import base64
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -17,8 +18,8 @@ from landbridge.domain.azure.clusters import (
     read_cluster_id,
 )
 from landbridge.domain.azure.settings import ClusterKind
-from landbridge.domain.errors import AuthError, InputError, NotFoundError, RefusedError
-from landbridge.drivers.azureml.client import COMPUTES, Object, Workspace
+from landbridge.domain.errors import AuthError, CapabilityMissingError, InputError, NotFoundError, RefusedError
+from landbridge.drivers.azureml.client import COMPUTES, Object, Request, Workspace
 from landbridge.drivers.azureml.computes import read_compute
 from landbridge.drivers.azureml.operating_options import read_operating
 from landbridge.drivers.azureml.options import AzureOptions, ComputeKind
@@ -86,6 +87,21 @@ def read_surroundings(workspace: Workspace, cluster: Aks | Arc) -> Surroundings:
         cloud is Cloud.PUBLIC,
         time.time(),
     )
+
+
+def read_kubeconfig(workspace: Workspace, at: ClusterId) -> str:
+    """A kubeconfig of AKS for this account: a secret.
+
+    Raises:
+        CapabilityMissingError: an Arc cluster is reached through a proxy that only Azure's CLI runs.
+    """
+    if at.kind is ClusterKind.ARC:
+        hint = "Give --kubeconfig, or run `az connectedk8s proxy` and give the one that it writes."
+        raise CapabilityMissingError(f"Azure gives no kubeconfig for {at.label} that works by itself.", hint)
+    doing = f"reading a kubeconfig of {at.label}"
+    answer = workspace.ask(Request("POST", f"{at.id}/listClusterUserCredential", doing, AKS_VERSION))
+    [first, *_] = answer.body["kubeconfigs"]
+    return base64.b64decode(first["value"]).decode()
 
 
 def computes_on(workspace: Workspace, at: ClusterId) -> tuple[Object, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from landbridge.domain.azure.attaching import Attached, Attachment
 from landbridge.domain.azure.cluster_rules import judge, nodes_for_work
 from landbridge.domain.azure.clusters import ClusterId
 from landbridge.domain.azure.extension import Extension
@@ -9,9 +10,9 @@ from landbridge.domain.azure.extension_plan import Plan
 from landbridge.domain.azure.extension_state import Installed, Uses
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.operating import Diagnosis, Waiting
-from landbridge.drivers.azureml import extension
+from landbridge.drivers.azureml import attach, extension
 from landbridge.drivers.azureml.client import COMPUTES, Workspace, connect
-from landbridge.drivers.azureml.clusters import cluster_of, read_cluster, read_surroundings
+from landbridge.drivers.azureml.clusters import cluster_of, read_cluster, read_kubeconfig, read_surroundings
 from landbridge.drivers.azureml.options import read_options
 from landbridge.drivers.azureml.uses import uses_of, uses_of_cluster
 
@@ -36,11 +37,14 @@ class _OfTarget:
 
 
 class _OnCluster(_OfTarget):
-    """`CanCheckCluster`, `HasExtension`."""
+    """`CanCheckCluster`, `HasExtension`, `GivesKubeconfig`."""
 
     def check_cluster(self) -> Iterator[Diagnosis]:
         cluster = read_cluster(self._workspace, self.cluster())
         yield from judge(cluster, read_surroundings(self._workspace, cluster))
+
+    def kubeconfig(self) -> str:
+        return read_kubeconfig(self._workspace, self.cluster())
 
     def nodes(self) -> int:
         return nodes_for_work(read_cluster(self._workspace, self.cluster()))
@@ -67,5 +71,26 @@ class _InWorkspace(_OfTarget):
         return uses_of(self._workspace, [found] if found else [])
 
 
-class OperatedWorkspace(_OnCluster, _InWorkspace):
+class _Attaches(_OfTarget):
+    """`CanAttach`."""
+
+    def attachment(self) -> Attachment:
+        return attach.wanted(self._workspace, self._options)
+
+    def attached(self) -> Attached | None:
+        return attach.find(self._workspace, self._options.compute)
+
+    def attach(self, waiting: Waiting) -> Attached:
+        return attach.attach(self._workspace, self.attachment(), waiting)
+
+    def detach(self, waiting: Waiting) -> bool:
+        return attach.detach(self._workspace, self._options.compute, waiting)
+
+    def probe(self, image: str, seconds: float) -> Diagnosis:
+        from landbridge.drivers.azureml.operating_probe import probe
+
+        return probe(self._target, self._inventory, image, seconds)
+
+
+class OperatedWorkspace(_OnCluster, _InWorkspace, _Attaches):
     """Everything that `landbridge ops` may do to a target of driver azureml."""

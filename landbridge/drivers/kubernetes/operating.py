@@ -45,7 +45,7 @@ API_SLICE = (Kind("discovery.k8s.io/v1", "endpointslices"), "kubernetes")
 
 
 class OperatedCluster:
-    """`HasInstanceTypes`, `HasNamespaces` and `CanDiagnose` over one target's options."""
+    """`HasInstanceTypes`, `HasNamespaces`, `KnowsNamespaces` and `CanDiagnose` over one target's options."""
 
     def __init__(self, target: Target, inventory: Inventory) -> None:
         self._target, self._inventory = target, inventory
@@ -80,6 +80,10 @@ class OperatedCluster:
 
     def check_instance_types(self) -> tuple[Diagnosis, ...]:
         return judge_types(self._cluster(), self._target)
+
+    def has_namespace(self) -> bool:
+        cluster = self._cluster()
+        return cluster.find(KINDS["Namespace"], cluster.namespace) is not None
 
     def plan_namespace(self) -> NamespacePlan:
         return self._namespace(write=False)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from landbridge.domain.operating import Access, Diagnosis
 from landbridge.operations.ops.reaching import find, reach
-from landbridge.ports import CanCheckCluster
+from landbridge.ports_ops import CanCheckCluster
 
 
 def check(where: tuple[str, str, str]) -> Iterator[Diagnosis]:

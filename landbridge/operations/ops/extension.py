@@ -19,7 +19,7 @@ from landbridge.domain.errors import InputError, NotFoundError, RefusedError
 from landbridge.domain.operating import Access, Waiting
 from landbridge.files.extension import Order, load_extension, read_order
 from landbridge.operations.ops.reaching import find, reach
-from landbridge.ports import HasExtension, KnowsUses
+from landbridge.ports_ops import HasExtension, KnowsUses
 
 Where = tuple[str, str, str]  # home, inventory file, target
 
