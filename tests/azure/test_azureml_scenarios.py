@@ -1,7 +1,6 @@
 """Scenarios of scenarios/ through the command line, with training on Azure: nothing but the inventory is another."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,9 @@ import yaml
 from landbridge.domain.ledger import Kind
 from tests.azure.double.double import Double, running
 from tests.azure.double.ground import Ground
-from tests.e2e.conftest import ROOT, Playground, free_ports, make_playground
+from tests.e2e.conftest import ROOT, a_host, free_ports, make_playground
 from tests.e2e.lives import Tiny, lives
 from tests.e2e.tiny_story import make_tiny
-from tests.services.prefect_database import give_database
 
 pytestmark = pytest.mark.timeout(280, func_only=True)
 
@@ -46,14 +44,8 @@ def home(cloud: Double, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     said["targets"]["cloud-cpu"] = {"site": "cloud", "driver": "azureml", "roles": ["train"], "options": options}
     said["environments"] = [{"name": "*", "python": "current", "targets": ["onprem-*", "cloud-serving", "cloud-aks-*"]}]
     (place / "inventory.yaml").write_text(json.dumps(said))
-    os.environ["LANDBRIDGE_PREFECT_PORT"] = "0"
-    operator = Playground(place, place, place, place / "inventory.yaml", place)
-    give_database(place)
-    up = operator.landbridge("up", "-i", str(operator.inventory), seconds=180)
-    assert up.code == 0, up.err
-    yield place
-    down = operator.landbridge("down", "--jobs")
-    assert down.code == 0, down.err
+    with a_host(place, place / "inventory.yaml"):
+        yield place
 
 
 def jobs_begun(cloud: Double) -> int:

@@ -1,7 +1,6 @@
 """Scenarios of scenarios/ through the command line, serving on Azure: nothing but the inventory is another."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ from tests.azure.double.double import Double, running
 from tests.azure.double.ground import Ground
 from tests.azure.double.seeds import BIG_TYPE, BOTH
 from tests.azure.serving import KUBERNETES, MANAGED, SIZE, prepare
-from tests.e2e.conftest import ROOT, Playground, free_ports, make_playground
+from tests.e2e.conftest import ROOT, Playground, a_host, free_ports, make_playground
 from tests.e2e.lives import Tiny, lives
 from tests.e2e.tiny_story import TinyStory, make_tiny
-from tests.services.prefect_database import give_database
 
 VNET = {"site": "cloud-vnet", "cluster": "cloud-aks", "private": True}
 PRIVATE_API = {"enablePrivateCluster": True, "enablePrivateClusterPublicFQDN": False}
@@ -59,14 +57,8 @@ def home(cloud: Double, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
         said["targets"]["cloud-serving"] = serves(cloud, **options)
         (place / f"{name}.yaml").write_text(json.dumps(said))
     (place / "private.yaml").write_text(json.dumps(private(cloud, said)))
-    os.environ["LANDBRIDGE_PREFECT_PORT"] = "0"
-    operator = Playground(place, place, place, place / f"{KUBERNETES}.yaml", place)
-    give_database(place)
-    up = operator.landbridge("up", "-i", str(operator.inventory), seconds=180)
-    assert up.code == 0, up.err
-    yield place
-    down = operator.landbridge("down", "--jobs")
-    assert down.code == 0, down.err
+    with a_host(place, place / f"{KUBERNETES}.yaml"):
+        yield place
 
 
 def private(cloud: Double, said: dict[str, Any]) -> dict[str, Any]:

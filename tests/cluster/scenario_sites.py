@@ -13,7 +13,7 @@ from tests.cluster.lab.settings import HUB_ADDRESS
 from tests.cluster.teams import IMAGE as SERVE_IMAGE
 from tests.cluster.teams import Team, a_team
 from tests.cluster.training import IMAGE as TRAIN_IMAGE
-from tests.e2e.conftest import Playground, Said, make_playground
+from tests.e2e.conftest import Playground, Said, a_host, make_playground
 from tests.services.hosts import free_port
 
 RUN_SECONDS = 300.0  # pods import MLflow from nothing, on two cores that two clusters share
@@ -114,10 +114,5 @@ def made_sites(place: Path, clusters: Clusters) -> Iterator[Sites]:
         four = (clusters.onprem, clusters.onprem, clusters.cloud, clusters.cloud)
         made = Sites(place, *(stack.enter_context(a_team(cluster)) for cluster in four))
         file.write_text(json.dumps(inventory(made), indent=1))
-        os.environ["LANDBRIDGE_PREFECT_PORT"] = "0"
-        operator = ClusterPlayground(place, place, place, file, place)
-        said = operator.landbridge("up", "-i", str(file))
-        assert said.code == 0, said.err
-        yield made
-        said = operator.landbridge("down", "--jobs")
-        assert said.code == 0, said.err
+        with a_host(place, file):
+            yield made

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,20 +77,27 @@ class Playground:
         path.write_text(text.replace(old, new))
 
 
+@contextmanager
+def a_host(place: Path, inventory: Path) -> Iterator[None]:
+    """A host of the home `place`, on ports of its own; it must come up, and end in order."""
+    os.environ["LANDBRIDGE_PREFECT_PORT"] = "0"
+    operator = Playground(place, place, place, inventory, place)
+    give_database(place)
+    said = operator.landbridge("up", "-i", str(inventory), seconds=180)
+    assert said.code == 0, said.err
+    yield
+    said = operator.landbridge("down", "--jobs")
+    assert said.code == 0, said.err
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The home of a host that is up, on ports of its own; it is brought down at the end, and must leave nothing."""
     place = tmp_path_factory.mktemp("home")
-    os.environ["LANDBRIDGE_PREFECT_PORT"] = "0"
     inventory = place / "inventory.yaml"
     inventory.write_text(free_ports((ROOT / "scenarios/inventories/local.yaml").read_text()))
-    playground = Playground(place, place, place, inventory, place)
-    give_database(place)
-    said = playground.landbridge("up", "-i", str(inventory), seconds=180)
-    assert said.code == 0, said.err
-    yield place
-    down = playground.landbridge("down", "--jobs")
-    assert down.code == 0, down.err
+    with a_host(place, inventory):
+        yield place
 
 
 def free_ports(inventory: str) -> str:
