@@ -243,7 +243,9 @@ class TestNamespace:
         one, other = team(lab.onprem), team(lab.onprem)
         one.apply()
         other.apply()
-        enforced = "declared" in one.doctor(admin=False)[1]["network policy"]["why"]
+        told = one.doctor(admin=False)[1]
+        assert told["probe job"]["passed"], told["probe job"]
+        enforced = "declared" in told["network policy"]["why"]
         server = python_pod(
             "import http.server as h; h.HTTPServer(('', 8080), h.SimpleHTTPRequestHandler).serve_forever()"
         )
