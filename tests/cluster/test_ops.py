@@ -244,7 +244,7 @@ class TestNamespace:
         one.apply()
         other.apply()
         told = one.doctor(admin=False)[1]
-        assert told["probe job"]["passed"], told["probe job"]
+        assert told["probe job"]["verdict"] == "pass", told["probe job"]
         enforced = "declared" in told["network policy"]["why"]
         server = python_pod(
             "import http.server as h; h.HTTPServer(('', 8080), h.SimpleHTTPRequestHandler).serve_forever()"
