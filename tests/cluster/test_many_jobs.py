@@ -20,6 +20,7 @@ from tests.cluster.lab.fake import COMPLETE_AFTER, COMPLETE_JITTER, FakeCluster,
 from tests.unit.kubernetes import same_code
 from tests.unit.kubernetes.same_code import code_in, training_at
 
+pytestmark = pytest.mark.slow  # kwok is one program more to build
 NODES, GPU_NODES, JOBS = 30, 5, 60
 REQUESTS_TO_SUBMIT = 8
 PER_SECOND, AT_ONCE = 20, 30  # of `sharing.Pace`

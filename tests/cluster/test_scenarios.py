@@ -13,7 +13,7 @@ from tests.e2e.lives import PATTERNS, Flights, Tiny, lives
 from tests.e2e.tiny_story import make_tiny
 
 pytestmark = pytest.mark.timeout(900, func_only=True)
-QUICK = {"hybrid_train_deploy", "private_aks"}  # both sites and the way between them; a pre-flight from inside
+QUICK = {"hybrid_train_deploy"}  # both sites and the way between them
 SLOW = [pytest.mark.slow]
 CASES = [
     pytest.param(*pattern, Tiny, id=f"{pattern[0]}-Tiny", marks=[] if pattern[0] in QUICK else SLOW)

@@ -103,6 +103,7 @@ def test_ten_swaps_under_load_lose_no_request(connect: Callable[..., Any], endpo
     assert len(load.answers) > SWAPS * PER_SECOND
 
 
+@pytest.mark.slow
 def test_an_autoscaler_holds_the_smallest_number_and_a_second_apply_leaves_its_work(
     connect: Callable[..., Any], endpoint: str, team: Team
 ) -> None:
@@ -119,6 +120,7 @@ def test_an_autoscaler_holds_the_smallest_number_and_a_second_apply_leaves_its_w
         target.apply(made)
 
 
+@pytest.mark.slow
 def test_redeploys_under_load_lose_no_request(connect: Callable[..., Any], endpoint: str) -> None:
     """Beside, shift, remove the old one: as a release does."""
     target = connect()
@@ -143,6 +145,7 @@ def test_redeploys_under_load_lose_no_request(connect: Callable[..., Any], endpo
     assert load.failed == []
 
 
+@pytest.mark.slow
 def test_a_pod_that_is_deleted_fails_no_request(team: Team, connect: Callable[..., Any], endpoint: str) -> None:
     target = connect()
     two = replace(SMALL, instance_count=2)
