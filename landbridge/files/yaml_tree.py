@@ -4,6 +4,7 @@ The node tree is walked here instead of being constructed by ruamel, because the
 are ours to judge: a timestamp stays text, so a file's value is what its author sees.
 """
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from landbridge.domain.values import Json
 Keys = tuple[str | int, ...]
 
 MAX_BYTES = 4_000_000  # a file that a person wrote is far smaller
+KEPT_CHARACTERS = 50_000  # of a file whose nodes are kept
 MAX_VALUES = 100_000  # aliases of aliases may multiply without end
 MAX_DEPTH = 60  # Python's own stack holds this many levels with ease
 
@@ -159,9 +161,19 @@ def _text(path: Path) -> str:
         ) from None
 
 
+def _nodes(text: str) -> Node | None:
+    """The nodes of `text`, which nobody changes."""
+    node: Node | None = YAML(typ="safe", pure=True).compose(text)
+    return node
+
+
+_known_nodes = lru_cache(maxsize=64)(_nodes)
+"""A process that lives on reads the same files again and again, and composing takes most of the time of it."""
+
+
 def _compose(text: str, shown: str) -> Node | None:
     try:
-        node: Node | None = YAML(typ="safe", pure=True).compose(text)
+        node = _known_nodes(text) if len(text) <= KEPT_CHARACTERS else _nodes(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
