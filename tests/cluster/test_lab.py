@@ -79,7 +79,9 @@ print("user", os.getuid(), "drivers", len(entry_points(group="landbridge.drivers
 def test_training_and_serving_have_an_image(lab: Clusters) -> None:
     for cluster in lab.both():
         cluster.own_site()
-        known = {name for image in cluster.get("nodes")["items"][0]["status"]["images"] for name in image["names"] or ()}
+        known = {
+            name for image in cluster.get("nodes")["items"][0]["status"]["images"] for name in image["names"] or ()
+        }
         assert {TRAIN, SERVE} <= known
 
 

@@ -36,6 +36,11 @@ IMAGE_IS_MISSING = re.compile(
 IMAGE_HINT = "Check the image in `environments`, `image_mirror` and `image_pull_secrets`, and that the node reaches its registry."
 PULLS_THAT_MAY_FAIL = 1  # the second failed pull counts as certain
 
+# A busy kubelet says so of a Secret that is there, or of a runtime that has not answered yet, and tries again by itself.
+KUBELET_IS_LATE = re.compile(
+    r"failed to sync \w+ cache|timed out waiting for the condition|context deadline exceeded|is reserved for"
+)
+
 # Taints that Kubernetes sets itself and takes away again.
 PASSING_TAINTS = re.compile(
     r"node\.kubernetes\.io/(not-ready|unreachable|unschedulable|disk-pressure|memory-pressure|pid-pressure)"
@@ -60,7 +65,8 @@ def waiting(reason: str, message: str, failed_pulls: int = 0) -> Why | None:
         return Why("ImagePullBackOff", f"The image cannot be used: {message or reason}", IMAGE_HINT, Avoid.TARGET)
     if reason in {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}:
         hint = "Correct the target's `overrides`, or what they name in the namespace (Secrets, ConfigMaps, the user)."
-        return Why("NotStarted", f"The container cannot be made: {message or reason}", hint, Avoid.TARGET)
+        detail = f"The container cannot be made: {message or reason}"
+        return Why("NotStarted", detail, hint, Avoid.TARGET, certain=not KUBELET_IS_LATE.search(message))
     return None
 
 

@@ -63,6 +63,14 @@ def test_a_cluster_that_adds_nodes_is_waited_for() -> None:
         ("ErrImageNeverPull", 'Container image "x:1" is not present with pull policy of Never', 0, "ImagePullBackOff", True),
         ("InvalidImageName", "couldn't parse image name \"A:b:c\": invalid reference format", 0, "ImagePullBackOff", True),
         ("CreateContainerConfigError", 'secret "s" not found', 0, "NotStarted", True),
+        (
+            "CreateContainerConfigError",
+            "failed to sync secret cache: timed out waiting for the condition",
+            0,
+            "NotStarted",
+            False,
+        ),
+        ("CreateContainerError", "context deadline exceeded", 0, "NotStarted", False),
         ("CreateContainerConfigError", "container has runAsNonRoot and image will run as root", 0, "NotStarted", True),
     ],
 )  # fmt: skip
