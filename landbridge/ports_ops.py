@@ -11,6 +11,7 @@ from landbridge.domain.azure.clusters import ClusterId
 from landbridge.domain.azure.extension import Extension
 from landbridge.domain.azure.extension_plan import Plan
 from landbridge.domain.azure.extension_state import Installed, Uses
+from landbridge.domain.azure.troubleshooting import Evidence, Subject
 from landbridge.domain.operating import Diagnosis, Waiting
 
 
@@ -80,6 +81,12 @@ class CanAttach(Protocol):
 
     def probe(self, image: str, seconds: float) -> Diagnosis:
         """How a real job fares on it, deleted afterwards. `image`: has a shell."""
+
+
+@runtime_checkable
+class CanTroubleshoot(Protocol):
+    def evidence(self, of: Subject) -> Iterator[Evidence]:
+        """What its service says around a failure: of cluster, extension and compute, and of what is named. Reads only."""
 
 
 @runtime_checkable

@@ -8,7 +8,14 @@ import pytest
 from landbridge.domain.errors import InputError, NotFoundError
 from landbridge.domain.operating import Diagnosis, Verdict
 from landbridge.drivers.azureml.operating import OperatedWorkspace
-from landbridge.ports_ops import CanAttach, CanCheckCluster, GivesKubeconfig, HasExtension, KnowsUses
+from landbridge.ports_ops import (
+    CanAttach,
+    CanCheckCluster,
+    CanTroubleshoot,
+    GivesKubeconfig,
+    HasExtension,
+    KnowsUses,
+)
 from tests.azure.double.double import Double
 from tests.azure.double.wire import Json
 from tests.azure.operated import operated as connect
@@ -40,7 +47,9 @@ def failed(rows: dict[str, Diagnosis]) -> set[str]:
     return {name for name, row in rows.items() if row.verdict is Verdict.FAIL}
 
 
-@pytest.mark.parametrize("power", [CanCheckCluster, HasExtension, KnowsUses, CanAttach, GivesKubeconfig])
+@pytest.mark.parametrize(
+    "power", [CanCheckCluster, HasExtension, KnowsUses, CanAttach, GivesKubeconfig, CanTroubleshoot]
+)
 def test_the_target_has_the_power(power: type) -> None:
     assert issubclass(OperatedWorkspace, power)
 

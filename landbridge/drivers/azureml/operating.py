@@ -8,6 +8,7 @@ from landbridge.domain.azure.clusters import ClusterId
 from landbridge.domain.azure.extension import Extension
 from landbridge.domain.azure.extension_plan import Plan
 from landbridge.domain.azure.extension_state import Installed, Uses
+from landbridge.domain.azure.troubleshooting import Evidence, Subject
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.operating import Diagnosis, Waiting
 from landbridge.drivers.azureml import attach, extension
@@ -61,7 +62,7 @@ class _OnCluster(_OfTarget):
 
 
 class _InWorkspace(_OfTarget):
-    """`KnowsUses`."""
+    """`KnowsUses`, `CanTroubleshoot`."""
 
     def uses(self, whole_cluster: bool) -> Uses:
         if whole_cluster:
@@ -69,6 +70,11 @@ class _InWorkspace(_OfTarget):
         name = self._options.compute
         found = self._workspace.find(f"computes/{name}", COMPUTES, f"reading compute {name!r}") if name else None
         return uses_of(self._workspace, [found] if found else [])
+
+    def evidence(self, of: Subject) -> Iterator[Evidence]:
+        from landbridge.drivers.azureml.operating_evidence import Witness
+
+        yield from Witness(self._target, self._inventory).evidence(of)
 
 
 class _Attaches(_OfTarget):

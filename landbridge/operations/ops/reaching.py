@@ -11,10 +11,10 @@ from landbridge.domain.operating import Access
 from landbridge.files.inventory import load_inventory
 from landbridge.files.kinds import OWNER, kind_of, refuse_other_kinds
 from landbridge.operations.connections import find_target
-from landbridge.ports_ops import CanAttach, CanCheckCluster, HasExtension, KnowsUses
+from landbridge.ports_ops import CanAttach, CanCheckCluster, CanTroubleshoot, HasExtension, KnowsUses
 
 Power = TypeVar("Power")
-OF_AZURE: tuple[type, ...] = (CanCheckCluster, HasExtension, KnowsUses, CanAttach)
+OF_AZURE: tuple[type, ...] = (CanCheckCluster, HasExtension, KnowsUses, CanAttach, CanTroubleshoot)
 
 
 def find(home: str, inventory_path: str, target: str) -> tuple[Inventory, Target]:
