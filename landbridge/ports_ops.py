@@ -11,8 +11,9 @@ from landbridge.domain.azure.clusters import ClusterId
 from landbridge.domain.azure.extension import Extension
 from landbridge.domain.azure.extension_plan import Plan
 from landbridge.domain.azure.extension_state import Installed, Uses
+from landbridge.domain.azure.router import Inside
 from landbridge.domain.azure.troubleshooting import Evidence, Subject
-from landbridge.domain.operating import Diagnosis, Waiting
+from landbridge.domain.operating import Diagnosis, OfferedType, Waiting
 
 
 @runtime_checkable
@@ -103,3 +104,24 @@ class GivesKubeconfig(Protocol):
 class KnowsNamespaces(Protocol):
     def has_namespace(self) -> bool:
         """Whether the target's namespace is there. Reads once. Raises AuthError: this account may not look."""
+
+
+@runtime_checkable
+class KnowsRouter(Protocol):
+    def router(self, secret: str) -> Inside | None:
+        """The inference router of Azure ML's extension as the cluster has it; None = not there.
+
+        Args:
+            secret: whose keys are named too; "" = none.
+        """
+
+
+@runtime_checkable
+class TellsInstanceTypes(Protocol):
+    """Instance types as a service reads them from the cluster, for those who cannot look into the cluster itself."""
+
+    def told_types(self) -> tuple[OfferedType, ...]:
+        """All of them, by name; nothing of nodes. Raises RefusedError: there is no such compute."""
+
+    def check_told_types(self) -> tuple[Diagnosis, ...]:
+        """Whether each type that the inventory declares is there, as declared."""

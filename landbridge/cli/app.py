@@ -17,6 +17,7 @@ from landbridge.cli import (
     ops_migrate,
     ops_namespaces,
     ops_network,
+    ops_router,
     ops_troubleshoot,
     ops_types,
     plans,
@@ -88,6 +89,7 @@ ops.app.add_typer(ops_network.app, name="network")
 ops.app.add_typer(ops_migrate.app, name="migrate")
 ops.app.command()(ops_attach.attach)
 ops.app.command()(ops_attach.detach)
+ops.app.command()(ops_router.router)
 ops.app.command()(ops_troubleshoot.troubleshoot)
 ops.app.command()(ops_explain.explain)
 app.add_typer(ops.app, name="ops")

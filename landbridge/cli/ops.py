@@ -9,7 +9,7 @@ from landbridge.cli.options import InventoryOption, Output, OutputOption
 if TYPE_CHECKING:
     from landbridge.domain.operating import Access, Waiting
 
-TargetArgument = Annotated[str, typer.Argument(help="A target of the inventory, on Kubernetes.")]
+TargetArgument = Annotated[str, typer.Argument(help="A target of the inventory.")]
 AzureTargetArgument = Annotated[str, typer.Argument(help="A target of the inventory, in a workspace of Azure ML.")]
 KubeconfigOption = Annotated[
     str,

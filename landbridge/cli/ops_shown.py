@@ -25,13 +25,15 @@ def show_changes(target: str, changes: Iterable[Change], output: Output, more: M
     show.line(f"\n{changed} of {len(found)} objects differ." if changed else "\nNothing differs.")
 
 
-def show_diagnoses(target: str, rows: Iterable[Diagnosis], output: Output) -> None:
+def show_diagnoses(
+    target: str, rows: Iterable[Diagnosis], output: Output, more: Mapping[str, Json] = NO_OPTIONS
+) -> None:
     """Ends the command with 1 when one failed."""
     found = list(rows)
     failed = [item for item in found if item.verdict is Verdict.FAIL]
     unseen = [item for item in found if item.verdict is Verdict.UNSEEN]
     if output is Output.JSON:
-        show.print_json({"target": target, "healthy": not failed, "checks": [as_json(item) for item in found]})
+        show.print_json({"target": target, **more, "healthy": not failed, "checks": [as_json(item) for item in found]})
     else:
         show.table(
             ("", "check", "why", "remedy"), [(WORDS[item.verdict], item.name, item.why, item.remedy) for item in found]

@@ -20,7 +20,10 @@ def list_types(
     inventory: InventoryOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List what the cluster offers, and the nodes that take it."""
+    """List what the cluster offers, and the nodes that take it.
+
+    Of a target in a workspace of Azure ML without a way into its cluster: what the workspace tells, which knows no nodes.
+    """
     from landbridge.cli import show
     from landbridge.domain.capacity import in_words
     from landbridge.operations.ops import instance_types

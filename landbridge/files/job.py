@@ -15,6 +15,7 @@ from landbridge.files.job_environment import load_environment
 from landbridge.files.job_keys import CommandJobKeys, InputKeys, OutputKeys, ResourcesKeys
 from landbridge.files.job_paths import absolute
 from landbridge.files.job_rules import faults_of, given_keys, input_type
+from landbridge.files.kinds import refuse_operations
 from landbridge.files.yaml_tree import Keys
 
 __all__ = ["load_job", "with_inputs"]
@@ -30,6 +31,7 @@ def load_job(path: str | Path) -> CommandJob:
     Raises:
         InputError: every fault of the file, with file and line.
     """
+    refuse_operations(Path(path), "job")
     document = read(Path(path))
     _refuse_other_types(document)
     keys = check(CommandJobKeys, document)

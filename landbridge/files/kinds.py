@@ -11,17 +11,20 @@ _KINDS = (
     ("pattern", "scenario"),
     ("command", "job"),
     ("features", "extension"),
+    ("clusters", "kubeconfig"),
 )
+OPERATIONS = "IT operations"
 OWNER = {
     "scenario": "data science",
     "job": "data science",
-    "inventory": "IT operations",
-    "extension": "IT operations",
+    "inventory": OPERATIONS,
+    "extension": OPERATIONS,
+    "kubeconfig": OPERATIONS,
 }
 
 
 def kind_of(path: Path) -> str:
-    """`inventory`, `scenario`, `job` or `extension`; "" for what has none of their keys, or cannot be read."""
+    """`inventory`, `scenario`, `job`, `extension` or `kubeconfig`; "" for what has none of their keys, or cannot be read."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -41,5 +44,21 @@ def refuse_other_kinds(path: Path, wanted: str, named_by: str) -> None:
         raise InputError(
             f"{path} is {article} {found} file, which belongs to {OWNER[found]}; `landbridge ops` takes {wanted} files here.",
             f"Name the {wanted} file of IT operations with {named_by}.",
+            f"{path}:1",
+        )
+
+
+def refuse_operations(path: Path, wanted: str) -> None:
+    """Refuse what belongs to IT operations where data science names its own files.
+
+    Raises:
+        InputError: it does; says what is taken here.
+    """
+    found = kind_of(path)
+    if OWNER.get(found) == OPERATIONS:
+        article = "an" if found[0] in "aeiou" else "a"
+        raise InputError(
+            f"{path} is {article} {found} file, which belongs to {OPERATIONS}; a {wanted} file is taken here.",
+            f"Name a {wanted} file; what a run may use of the clusters stands in the inventory (--inventory).",
             f"{path}:1",
         )

@@ -21,6 +21,7 @@ from landbridge.domain.scenario import (
 )
 from landbridge.domain.values import Pattern, Resources
 from landbridge.files.document import check, read, refuse
+from landbridge.files.kinds import refuse_operations
 from landbridge.files.scenario_keys import DataKeys, DeploymentKeys, EndpointKeys, GateKeys, ProbeKeys, ScenarioKeys
 from landbridge.files.scenario_rules import ANYWHERE, job_file, scenario_problems, smoke_requests, under
 from landbridge.files.secrets import literal_secrets
@@ -42,6 +43,7 @@ def load_scenario(path: Path) -> Scenario:
     Raises:
         InputError: every fault of the file, with file and line.
     """
+    refuse_operations(path, "scenario")
     document = read(path)
     if problems := tuple(literal_secrets(document.data)):
         raise refuse(document, problems)

@@ -10,10 +10,13 @@ from landbridge.domain.azure.extension_plan import Plan
 from landbridge.domain.azure.extension_state import Installed, Uses
 from landbridge.domain.azure.troubleshooting import Evidence, Subject
 from landbridge.domain.inventory import Inventory, Target
-from landbridge.domain.operating import Diagnosis, Waiting
+from landbridge.domain.operating import Diagnosis, OfferedType, Waiting
 from landbridge.drivers.azureml import attach, extension
 from landbridge.drivers.azureml.client import COMPUTES, Workspace, connect
 from landbridge.drivers.azureml.clusters import cluster_of, read_cluster, read_kubeconfig, read_surroundings
+from landbridge.drivers.azureml.computes import read_compute
+from landbridge.drivers.azureml.discovery import instance_types
+from landbridge.drivers.azureml.operating_types import judge_told
 from landbridge.drivers.azureml.options import read_options
 from landbridge.drivers.azureml.uses import uses_of, uses_of_cluster
 
@@ -77,6 +80,17 @@ class _InWorkspace(_OfTarget):
         yield from Witness(self._target, self._inventory).evidence(of)
 
 
+class _TellsTypes(_OfTarget):
+    """`TellsInstanceTypes`."""
+
+    def told_types(self) -> tuple[OfferedType, ...]:
+        found = read_compute(self._workspace, self._options)
+        return tuple(OfferedType(item, "compute") for item in instance_types(found, self._workspace))
+
+    def check_told_types(self) -> tuple[Diagnosis, ...]:
+        return judge_told(self._target, [item.type for item in self.told_types()])
+
+
 class _Attaches(_OfTarget):
     """`CanAttach`."""
 
@@ -98,5 +112,5 @@ class _Attaches(_OfTarget):
         return probe(self._target, self._inventory, image, seconds)
 
 
-class OperatedWorkspace(_OnCluster, _InWorkspace, _Attaches):
+class OperatedWorkspace(_OnCluster, _InWorkspace, _TellsTypes, _Attaches):
     """Everything that `landbridge ops` may do to a target of driver azureml."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+from landbridge.domain.azure.router import Inside
 from landbridge.domain.errors import AuthError, ConflictError, LandbridgeError, NotFoundError, TargetUnavailableError
 from landbridge.domain.inventory import InstanceType, Inventory, Target
 from landbridge.domain.operating import (
@@ -45,7 +46,7 @@ API_SLICE = (Kind("discovery.k8s.io/v1", "endpointslices"), "kubernetes")
 
 
 class OperatedCluster:
-    """`HasInstanceTypes`, `HasNamespaces`, `KnowsNamespaces` and `CanDiagnose` over one target's options."""
+    """`HasInstanceTypes`, `HasNamespaces`, `KnowsNamespaces`, `KnowsRouter` and `CanDiagnose` over one target's options."""
 
     def __init__(self, target: Target, inventory: Inventory) -> None:
         self._target, self._inventory = target, inventory
@@ -84,6 +85,11 @@ class OperatedCluster:
     def has_namespace(self) -> bool:
         cluster = self._cluster()
         return cluster.find(KINDS["Namespace"], cluster.namespace) is not None
+
+    def router(self, secret: str) -> Inside | None:
+        from landbridge.drivers.kubernetes.operating_router import read_router
+
+        return read_router(self._cluster(), self._there("default"), secret)
 
     def plan_namespace(self) -> NamespacePlan:
         return self._namespace(write=False)

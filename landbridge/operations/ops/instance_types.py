@@ -1,18 +1,39 @@
-"""Instance types of a cluster: what it offers, what the inventory declares, and whether both agree."""
+"""Instance types of a cluster: what it offers, what the inventory declares, and whether both agree.
+
+A target in a workspace has them in the cluster behind it: by a kubeconfig that is given, or that its cloud gives; where neither
+leads in, what the workspace tells of its compute stands in, which knows no nodes and changes nothing.
+"""
 
 from pathlib import Path
 
-from landbridge.domain.errors import InputError
+from landbridge import drivers
+from landbridge.domain.errors import InputError, LandbridgeError
+from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.operating import Access, Change, Diagnosis, OfferedType
 from landbridge.files.instance_types import declared_types, load_instance_types
+from landbridge.operations.ops.inside import DRIVER, inside
 from landbridge.operations.ops.reaching import find, reach
 from landbridge.ports import HasInstanceTypes
+from landbridge.ports_ops import TellsInstanceTypes
 
 Where = tuple[str, str, str]  # home, inventory file, target
+Found = tuple[Inventory, Target]
+NAMESPACE = "default"  # the types are the cluster's own
 
 
 def offered(where: Where, access: Access) -> tuple[OfferedType, ...]:
-    return reach(find(*where), access, HasInstanceTypes).instance_types()  # type: ignore[type-abstract]
+    found = find(*where)
+    told = _told(found)
+    if told is None:
+        return reach(found, access, HasInstanceTypes).instance_types()  # type: ignore[type-abstract]
+    try:
+        with inside(found, access, NAMESPACE) as there:
+            assert isinstance(there, HasInstanceTypes)
+            return there.instance_types()
+    except LandbridgeError:
+        if access.kubeconfig:
+            raise
+        return told.told_types()
 
 
 def ensure(where: Where, access: Access, file: str = "") -> tuple[Change, ...]:
@@ -20,6 +41,7 @@ def ensure(where: Where, access: Access, file: str = "") -> tuple[Change, ...]:
 
     Raises:
         InputError: there is none, or one breaks Azure ML's rules; nothing was changed.
+        CapabilityMissingError: nothing leads into the cluster.
     """
     inventory, target = found = find(*where)
     wanted = load_instance_types(Path(file)) if file else declared_types(inventory, target)
@@ -29,8 +51,32 @@ def ensure(where: Where, access: Access, file: str = "") -> tuple[Change, ...]:
             f"Write them under targets.{target.name}.instance_types, or name a FILE with InstanceType objects.",
             inventory.path,
         )
-    return reach(found, access, HasInstanceTypes).apply_instance_types(wanted)  # type: ignore[type-abstract]
+    if _told(found) is None:
+        return reach(found, access, HasInstanceTypes).apply_instance_types(wanted)  # type: ignore[type-abstract]
+    with inside(found, access, NAMESPACE) as there:
+        assert isinstance(there, HasInstanceTypes)
+        return there.apply_instance_types(wanted)
 
 
 def check(where: Where, access: Access) -> tuple[Diagnosis, ...]:
-    return reach(find(*where), access, HasInstanceTypes).check_instance_types()  # type: ignore[type-abstract]
+    found = find(*where)
+    told = _told(found)
+    if told is None:
+        return reach(found, access, HasInstanceTypes).check_instance_types()  # type: ignore[type-abstract]
+    try:
+        with inside(found, access, NAMESPACE) as there:
+            assert isinstance(there, HasInstanceTypes)
+            return there.check_instance_types()
+    except LandbridgeError:
+        if access.kubeconfig:
+            raise
+        return told.check_told_types()
+
+
+def _told(found: Found) -> TellsInstanceTypes | None:
+    """The target as its workspace tells of it; None: it has none."""
+    inventory, target = found
+    if target.driver == DRIVER:
+        return None
+    operated = drivers.operated_target(target, inventory)
+    return operated if isinstance(operated, TellsInstanceTypes) else None
