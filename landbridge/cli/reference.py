@@ -12,6 +12,10 @@ from landbridge.files.markdown import row
 
 REGENERATE = "python -m landbridge.cli.reference docs/reference/cli.md"
 
+_EXTENSION = (
+    *("extension", "cluster", "settings", "protected", "version", "pinned", "state", "has_identity", "said", "errors"),
+)
+_EXTENSION_DONE = ("changed", "verb", *_EXTENSION, "plan")
 JSON_KEYS: Mapping[str, tuple[str, ...]] = {
     "new": ("folder", "files"),
     "validate": ("valid", "files", "problems"),
@@ -43,6 +47,15 @@ JSON_KEYS: Mapping[str, tuple[str, ...]] = {
     "ops extension plan": (
         *("extension", "cluster", "verb", "settings", "protected", "parts", "room", "notes", "command", "az"),
     ),
+    "ops extension install": _EXTENSION_DONE,
+    "ops extension update": _EXTENSION_DONE,
+    "ops extension status": _EXTENSION,
+    "ops extension remove": ("target", "removed"),
+    "ops cluster check": ("target", "healthy", "checks"),
+    "ops attach": ("target", "healthy", "checks"),
+    "ops detach": ("target", "detached"),
+    "ops router": ("target", "settings", "healthy", "checks"),
+    "ops troubleshoot": ("target", "healthy", "evidence", "errors"),
     "ops network plan": ("region", "cloud", "cluster", "outbound", "service_tags", "inside", "checklist", "checks"),
     "ops explain": ("errors",),
     "ops migrate akscompute": ("folder", "files", "values", "defaults", "todo", "steps"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from landbridge.cli.reference import JSON_KEYS
 from tests.azure.azure_jobs import a_job, ground
 from tests.azure.double.double import Double
 from tests.azure.double.wire import Json
@@ -70,6 +71,7 @@ def test_a_cluster_is_attached_proven_by_a_job_and_left_alone_the_next_time(plac
     place.declare(place.cluster(), identity="system", description="of team A")
     said = place.attach("--output", "json")
     assert said.code == 0, said
+    assert set(said.json) == set(JSON_KEYS["ops attach"])
     assert verdicts(said) == dict.fromkeys(("extension", "namespace", "compute", "probe job"), "pass")
     [sent] = place.sent()
     assert sent["identity"] == {"type": "SystemAssigned"}
@@ -206,6 +208,7 @@ def test_a_compute_in_use_is_not_detached_unless_told(place: Place) -> None:
     assert place.compute() is None
     again = place.detach("--output", "json")
     assert (again.code, again.json["detached"]) == (0, False)
+    assert set(again.json) == set(JSON_KEYS["ops detach"])
     assert place.azure.world.resources.find(cluster) is not None
 
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from landbridge.cli.reference import JSON_KEYS
 from tests.azure.azure_jobs import a_job, ground
 from tests.azure.double.double import Double
 from tests.azure.operated import write_inventory
@@ -93,6 +94,8 @@ def test_what_is_planned_is_installed_and_then_left_alone(aks: Place) -> None:
     said = aks.ops("install", order, "--output", "json")
     assert (said.code, said.json["changed"], said.json["state"]) == (0, True, "Succeeded")
     assert said.json["plan"]["settings"] == planned["settings"]
+    assert set(said.json) == set(JSON_KEYS["ops extension install"])
+    assert set(aks.ops("status", "--output", "json").json) == set(JSON_KEYS["ops extension status"])
     [sent] = aks.sent("PUT")
     assert {key: sent["configurationSettings"][key] for key in POC} == {
         "inferenceRouterServiceType": "NodePort",
@@ -273,6 +276,7 @@ def test_it_is_not_removed_from_under_a_compute(aks: Place) -> None:
     assert (said.code, "team" in said.err) == (3, True)
     assert "Removed." in aks.ops("remove", "--attached").out
     assert "nothing to do" in aks.ops("remove", "--attached").out
+    assert set(aks.ops("remove", "--output", "json").json) == set(JSON_KEYS["ops extension remove"])
     assert aks.ops("status").code == 7
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from landbridge.cli.reference import JSON_KEYS
 from tests.azure.double.double import Double
 from tests.azure.double.wire import Json
 from tests.azure.operated import write_inventory
@@ -74,6 +75,7 @@ def test_a_router_is_looked_at_from_azure_and_from_inside(place: Place) -> None:
     assert said.code == 0, said
     assert set(verdicts(said).values()) == {"pass"}
     assert {"pods", "address", "TLS"} <= set(verdicts(said))
+    assert set(said.json) == set(JSON_KEYS["ops router"])
     assert said.json["settings"]["inferenceRouterHA"] == "False"
     assert not [one for one in place.api.asked if not one.startswith("GET")]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from landbridge.cli.reference import JSON_KEYS
 from landbridge.domain.values import JobPhase
 from tests.azure.azure_jobs import a_job, ground
 from tests.azure.double.double import Double
@@ -45,6 +46,7 @@ def test_where_nothing_is_wrong_nothing_is_said_to_be(place: Place) -> None:
     place.attach()
     said = place.ask()
     assert (said.code, said.json["healthy"], codes(said)) == (0, True, [])
+    assert set(said.json) == set(JSON_KEYS["ops troubleshoot"])
     assert [item["verdict"] for item in said.json["evidence"]] == ["pass"] * 3
     assert {one.method for one in place.azure.record.exchanges if one.service == "management"} == {"GET"}
 

@@ -24,6 +24,7 @@ EVERYTHING = rights(frozenset(Role), gateway=True, queue=True)
 OF_ADMINISTRATORS = {  # what only `landbridge ops` touches, with an administrator's credentials or not at all
     *("customresourcedefinitions", "instancetypes", "gatewayclasses", "priorityclasses", "nodes"),
     *("limitranges", "networkpolicies", "roles", "rolebindings", "clusterroles", "clusterrolebindings"),
+    "horizontalpodautoscalers",
 }
 
 
