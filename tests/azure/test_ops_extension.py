@@ -276,7 +276,7 @@ def test_it_is_not_removed_from_under_a_compute(aks: Place) -> None:
     assert (said.code, "team" in said.err) == (3, True)
     assert "Removed." in aks.ops("remove", "--attached").out
     assert "nothing to do" in aks.ops("remove", "--attached").out
-    assert set(aks.ops("remove", "--output", "json").json) == set(JSON_KEYS["ops extension remove"])
+    assert set(aks.ops("remove", "--attached", "--output", "json").json) == set(JSON_KEYS["ops extension remove"])
     assert aks.ops("status").code == 7
 
 

@@ -15,15 +15,16 @@ from landbridge.drivers.azureml.options import read_options
 from landbridge.drivers.azureml.training import AzureTraining
 
 NAME = "probe job"
+PREFIX = "landbridge-probe-"
 POLL_SECONDS = 1.0
 DELETES = "2023-10-01"
 COMMAND = "echo landbridge was here"
 
 
 def probe(target: Target, inventory: Inventory, image: str, seconds: float) -> Diagnosis:
-    """Submit it, see how it ends, and delete it. Never raises for what Azure answers: that is the finding."""
+    """Submit it, see how it ends, and delete it, and what a killed probe left. What Azure refuses is the finding."""
     training = AzureTraining(target, inventory)
-    name = f"landbridge-probe-{uuid.uuid4().hex[:8]}"
+    name = f"{PREFIX}{uuid.uuid4().hex[:8]}"
     file = CommandJob("probe", COMMAND, "", JobEnvironment(image=image))
     job = TrainingJob(name, file, "", {}, ResolvedEnvironment("probe", image=image), {}, seconds)
     try:
@@ -31,7 +32,8 @@ def probe(target: Target, inventory: Inventory, image: str, seconds: float) -> D
         try:
             status = _end(training, ref, seconds)
         finally:
-            _delete(training, ref, target, inventory)
+            for left in [one for one in training.jobs() if one.name.startswith(PREFIX)]:
+                _delete(training, left, target, inventory)
     except LandbridgeError as error:
         return Diagnosis(NAME, Verdict.FAIL, error.message, error.hint)
     return _finding(status, seconds)
