@@ -172,14 +172,13 @@ def _state(there: "Installed") -> "dict[str, Json]":
 
 def _print_state(there: "Installed") -> None:
     from landbridge.cli import show
-    from landbridge.domain.azure.extension_state import explained
+    from landbridge.domain.azure.extension_state import DERIVED, explained
 
     present = there.present
-    upgrades = "fixed" if present.pinned else "upgraded automatically"
-    show.line(
-        f"The extension {there.name} on {there.cluster} is {present.state}, version {present.version}, {upgrades}."
-    )
-    show.table(("setting", "value"), sorted(present.settings.items()), "Settings")
+    version = f"version {present.version or 'not told'}, {'fixed' if present.pinned else 'upgraded automatically'}"
+    show.line(f"The extension {there.name} on {there.cluster} is {present.state}, {version}.")
+    written = sorted((name, value) for name, value in present.settings.items() if name not in DERIVED)
+    show.table(("setting", "value"), written, "Settings (what Azure derives from them is left out)")
     show.table(("setting",), [(name,) for name in present.protected], "Protected settings (values are never shown)")
     for text in there.said:
         show.line(f"  {text}")

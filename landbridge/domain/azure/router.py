@@ -71,7 +71,9 @@ def judge_settings(present: Present, kind: ClusterKind, nodes: int) -> Iterator[
         remedy = "Write `features: both` into the order, and run `landbridge ops extension update`."
         yield Diagnosis("inference", Verdict.FAIL, "the extension is for training alone: there is no router", remedy)
         return
-    yield Diagnosis("inference", Verdict.PASS, "the extension serves online endpoints")
+    remedy = "Run `landbridge ops extension status`, mend what it names, and install it again."
+    why = f"the extension serves online endpoints; it is {present.state or 'in no state that is told'}"
+    yield _row("inference", present.state == "Succeeded", why, remedy)
     yield _replicas(settings, nodes)
     yield _service(settings, kind)
     yield _tls(settings, present.protected)

@@ -81,14 +81,14 @@ class Answer:
     headers: Mapping[str, str]
 
 
-def connect(place: Place) -> "Workspace":
-    """The workspace, once for each place in this process. Asks nobody."""
-    return _connected(os.getpid(), place)
+def connect(place: Place, kind: "Callable[[Place], Workspace] | None" = None) -> "Workspace":
+    """The workspace, once for each place in this process. Asks nobody. `kind`: who asks; None = a run."""
+    return _connected(os.getpid(), place, kind or Workspace)
 
 
 @lru_cache(maxsize=64)
-def _connected(_process: int, place: Place) -> "Workspace":
-    return Workspace(place)
+def _connected(_process: int, place: Place, kind: "Callable[[Place], Workspace]") -> "Workspace":
+    return kind(place)
 
 
 def forget() -> None:

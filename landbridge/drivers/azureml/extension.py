@@ -181,7 +181,7 @@ def _with_cause(error: LandbridgeError, there: Installed | None, doing: str) -> 
     said = there.said if there else ()
     faults = tuple(explained((error.message, *said)))
     more = [text for text in said if text.partition(": ")[2] not in error.message]
-    causes = " ".join(fault.cause for fault in faults)
+    causes = " ".join(fault.cause for fault in faults if fault.cause.rstrip(".") not in error.message)
     message = " ".join([error.message, *(f"{text.rstrip('.')}." for text in more), causes]).rstrip()
     look = "Read `kubectl get configmap arcml-healthcheck -n azureml -o yaml | landbridge ops explain -`."
     hint = " ".join(fault.fix for fault in faults) or look

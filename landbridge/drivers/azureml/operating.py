@@ -9,16 +9,34 @@ from landbridge.domain.azure.extension import Extension
 from landbridge.domain.azure.extension_plan import Plan
 from landbridge.domain.azure.extension_state import Installed, Uses
 from landbridge.domain.azure.troubleshooting import Evidence, Subject
+from landbridge.domain.errors import AuthError
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.operating import Diagnosis, OfferedType, Waiting
-from landbridge.drivers.azureml import attach, extension
-from landbridge.drivers.azureml.client import COMPUTES, Workspace, connect
+from landbridge.drivers.azureml import attach, errors, extension
+from landbridge.drivers.azureml.client import COMPUTES, Answer, Request, Workspace, connect
 from landbridge.drivers.azureml.clusters import cluster_of, read_cluster, read_kubeconfig, read_surroundings
 from landbridge.drivers.azureml.computes import read_compute
 from landbridge.drivers.azureml.discovery import instance_types
 from landbridge.drivers.azureml.operating_types import judge_told
 from landbridge.drivers.azureml.options import read_options
 from landbridge.drivers.azureml.uses import uses_of, uses_of_cluster
+
+RIGHTS = (
+    "Give this identity, on the cluster, Reader and Kubernetes Extension Contributor (on AKS also Azure Kubernetes Service "
+    "Cluster User, on Arc also Azure Relay Owner on its resource group); on the workspace, Contributor."
+)
+
+
+class Operators(Workspace):
+    """The workspace as IT operations ask it: what a right is missing for is theirs to say, not a data scientist's role."""
+
+    def ask(self, request: Request) -> Answer:
+        try:
+            return super().ask(request)
+        except AuthError as error:
+            if error.hint != errors.RIGHTS:
+                raise
+            raise AuthError(error.message, RIGHTS) from error
 
 
 class _OfTarget:
@@ -34,7 +52,7 @@ class _OfTarget:
 
     @property
     def _workspace(self) -> Workspace:
-        return connect(self._options.place)
+        return connect(self._options.place, Operators)
 
     def cluster(self) -> ClusterId:
         return cluster_of(self._workspace, self._options)
@@ -77,7 +95,7 @@ class _InWorkspace(_OfTarget):
     def evidence(self, of: Subject) -> Iterator[Evidence]:
         from landbridge.drivers.azureml.operating_evidence import Witness
 
-        yield from Witness(self._target, self._inventory).evidence(of)
+        yield from Witness(self._target, self._inventory, Operators).evidence(of)
 
 
 class _TellsTypes(_OfTarget):

@@ -28,10 +28,10 @@ Look = Callable[[], Iterator[Evidence]]
 class Witness:
     """Looks at one thing after the other; what cannot be read is unseen, and stops no other."""
 
-    def __init__(self, target: Target, inventory: Inventory) -> None:
+    def __init__(self, target: Target, inventory: Inventory, kind: type[Workspace] = Workspace) -> None:
         self._target, self._inventory = target, inventory
         self._options: AzureOptions = read_options(target, inventory)
-        self._workspace: Workspace = connect(self._options.place)
+        self._workspace: Workspace = connect(self._options.place, kind)
 
     def evidence(self, of: Subject) -> Iterator[Evidence]:
         try:

@@ -38,9 +38,11 @@ def failed(rows: Iterator[Diagnosis]) -> list[str]:
     return [row.name for row in found if row.verdict is Verdict.FAIL]
 
 
-def settings(kind: ClusterKind = ClusterKind.AKS, nodes: int = 3, **change: str) -> Iterator[Diagnosis]:
+def settings(
+    kind: ClusterKind = ClusterKind.AKS, nodes: int = 3, state: str = "Succeeded", **change: str
+) -> Iterator[Diagnosis]:
     merged = {key: value for key, value in {**HTTPS, **change}.items() if value}
-    return judge_settings(Present(merged), kind, nodes)
+    return judge_settings(Present(merged, state=state), kind, nodes)
 
 
 def test_a_router_for_production_passes() -> None:
@@ -61,6 +63,10 @@ def test_a_router_for_production_passes() -> None:
 )
 def test_each_setting_that_is_not_right_fails(change: dict[str, str], nodes: int, found: list[str]) -> None:
     assert failed(settings(nodes=nodes, **change)) == found
+
+
+def test_an_extension_that_failed_has_no_router_to_rely_on() -> None:
+    assert failed(settings(state="Failed")) == ["inference"]
 
 
 def test_a_load_balancer_outside_azure_is_left_to_be_seen() -> None:
