@@ -9,9 +9,9 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 HERE = Path(__file__).parent
 
-# A busy machine is no fault: nothing has a deadline. `make test-slow` tries more.
+# A busy machine is no fault: nothing has a deadline. `make test-slow` tries three times as many.
 settings.register_profile("quick", max_examples=30, deadline=None)
-settings.register_profile("thorough", max_examples=200, deadline=None)
+settings.register_profile("thorough", max_examples=100, deadline=None)
 settings.load_profile("quick")
 
 SHARED = {  # file → whose host it shares; the longest first
