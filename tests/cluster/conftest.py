@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.cluster)
-            # The first session builds for a quarter of an hour; a test's own time begins after that.
+            # The first session builds for twenty minutes; a test's own time begins after that.
             item.add_marker(pytest.mark.timeout(300, func_only=True))
 
 
