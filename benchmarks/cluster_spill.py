@@ -92,7 +92,10 @@ def refused(team: Team) -> Callable[[], bool]:
     def happens() -> bool:
         pods = [pod for pod in api.list_namespaced_pod(team.namespace).items if not pod.metadata.deletion_timestamp]
         said = [item.reason for pod in pods for item in pod.status.conditions or ()]
-        states = [item.state.waiting for pod in pods for item in pod.status.container_statuses or ()]
+        containers = [
+            (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())) for pod in pods
+        ]
+        states = [item.state.waiting for some in containers for item in some]
         return any(reason in REFUSED for reason in [*said, *(state.reason for state in states if state)])
 
     return happens
