@@ -11,6 +11,7 @@ from flows.private_aks import private_aks
 from flows.reconcile import reconcile
 from flows.redeploy import redeploy
 from flows.replicate_data import replicate_data
+from flows.score import score
 
 ALL = {
     flow.name: flow
@@ -22,6 +23,7 @@ ALL = {
         onprem_lifecycle,
         redeploy,
         replicate_data,
+        score,
         reconcile,
     )
 }

@@ -23,6 +23,7 @@ from landbridge.cli import (
     plans,
     reasons,
     runs,
+    scoring,
     services,
     state,
     targets,
@@ -73,7 +74,7 @@ def _root(
 COMMANDS: Sequence[Callable[..., None]] = (files.new, files.validate, plans.plan, runs.run, state.status)
 AFTER_TARGETS: Sequence[Callable[..., None]] = (
     *(state.releases, reasons.why, plans.why_not, runs.rollback, logs.logs, runs.retrain, runs.replicate),
-    *(runs.reconcile, runs.stop, services.up, services.down, diagnosis.doctor),
+    *(scoring.score, runs.reconcile, runs.stop, services.up, services.down, diagnosis.doctor),
 )
 
 for command in COMMANDS:

@@ -16,12 +16,13 @@ from landbridge.record import services_folder
 POLL_SECONDS = 0.2
 
 
-def job_lines(scenario: str, inventory: str, attempt: int, follow: bool) -> Iterator[str]:
+def job_lines(scenario: str, inventory: str, attempt: int, follow: bool, scoring: bool) -> Iterator[str]:
+    from landbridge.domain.ledger import Kind
     from landbridge.operations.job_logs import job_log
     from landbridge.operations.locating import locate
 
     request = locate(home(), scenario_word(scenario), given_inventory(inventory))
-    ref, lines = job_log(request, attempt, follow)
+    ref, lines = job_log(request, attempt, follow, Kind.SCORING if scoring else Kind.JOB)
     show.say(f"Job {ref.name} on {ref.target}:")
     return lines
 

@@ -63,7 +63,7 @@ JSON_KEYS: Mapping[str, tuple[str, ...]] = {
 }
 """The top-level keys of `--output json`: they stay. Objects below may gain keys."""
 
-AS_RUN = ("retrain", "rollback", "replicate", "reconcile")
+AS_RUN = ("retrain", "rollback", "replicate", "score", "reconcile")
 
 _HEAD = f"""# Command line
 

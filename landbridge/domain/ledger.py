@@ -15,6 +15,7 @@ class Kind(StrEnum):
     DECISION = "decision"  # placement, retrain or not
     MOVEMENT = "movement"  # bytes that crossed a site border, with the rule that allowed it
     JOB = "job"  # a training job: target, name, outcome
+    SCORING = "scoring"  # a scoring job: model version, data, target, outcome, where the predictions are
     VERDICT = "verdict"  # what the gate said
     VERSION = "version"  # a model version came of a run key
     PREFLIGHT = "preflight"  # network and other checks with their evidence

@@ -1,4 +1,4 @@
-"""The log of a scenario's training job, wherever it ran."""
+"""The log of a scenario's training or scoring job, wherever it ran."""
 
 from collections.abc import Iterator
 
@@ -10,15 +10,15 @@ from landbridge.operations.story import Request, load
 from landbridge.ports import CanStreamLogs
 
 
-def job_log(request: Request, attempt: int, follow: bool) -> tuple[JobRef, Iterator[str]]:
-    """The newest job of a scenario (or one attempt at its run), and its log line by line.
+def job_log(request: Request, attempt: int, follow: bool, kind: Kind = Kind.JOB) -> tuple[JobRef, Iterator[str]]:
+    """The newest job of a scenario of `kind`, JOB or SCORING (or one attempt at it), and its log line by line.
 
     Raises:
         NotFoundError: no such job.
         CapabilityMissingError: its target cannot show logs.
     """
     scenario, inventory, _ = load(request)
-    ref = _find(scenario.name, connections.ledger(inventory.home).entries(Kind.JOB, scenario.name), attempt)
+    ref = _find(scenario.name, connections.ledger(inventory.home).entries(kind, scenario.name), attempt)
     target = connections.training(inventory, ref.target)
     if not isinstance(target, CanStreamLogs):
         raise CapabilityMissingError(

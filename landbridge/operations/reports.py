@@ -35,7 +35,7 @@ class Report:
     """The end of a run.
 
     Attributes:
-        outcome: `Promoted`, `Unchanged`, `Refused` (by the gate), `RolledBack`, `Replicated`, `Reconciled`, `Failed`.
+        outcome: `Promoted`, `Unchanged`, `Refused` (by the gate), `RolledBack`, `Replicated`, `Scored`, `Reconciled`, `Failed`.
         trained: whether a job ran for it.
         seconds: wall clock of the whole flow.
     """

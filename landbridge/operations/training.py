@@ -55,10 +55,10 @@ class TrainedJob:
         return f"{self.attempt.name} succeeded on {self.attempt.target}{took}"
 
 
-def attempts(story: Story) -> tuple[Attempt, ...]:
+def attempts(story: Story, kind: Kind = Kind.JOB) -> tuple[Attempt, ...]:
     """All tries at this run key, oldest first, from the ledger: the intent is written before the submit."""
     found: dict[int, Attempt] = {}
-    entries = connections.ledger(story.inventory.home).entries(kind=Kind.JOB, run_key=story.run_key)
+    entries = connections.ledger(story.inventory.home).entries(kind=kind, run_key=story.run_key)
     for entry in reversed(entries):
         payload = entry.payload
         number = int(str(payload["attempt"]))
@@ -86,7 +86,7 @@ def leave(story: Story, avoided: Mapping[str, str]) -> None:
     with suppress(LandbridgeError):
         _tracker(story).end_run(attempt.tracking_run, succeeded=False)
     lost: dict[str, Json] = {"outcome": JobPhase.FAILED, "reason": "Lost", "detail": avoided[attempt.target]}
-    _record(story, attempt, "left", lost)
+    record_attempt(story, attempt, "left", lost)
 
 
 def submit(story: Story, placement: Placement, inputs: Mapping[str, str]) -> Attempt:
@@ -103,7 +103,7 @@ def submit(story: Story, placement: Placement, inputs: Mapping[str, str]) -> Att
     if attempt is None:
         name = job_name(story.scenario.name, story.run_key, number)
         attempt = Attempt(number, str(placement.chosen), name, run.run_id)
-        _record(story, attempt, "submitted")
+        record_attempt(story, attempt, "submitted")
     job = _training_job(story, attempt, inputs, run)
     try:
         connections.training(story.inventory, attempt.target).submit(job)
@@ -119,6 +119,17 @@ def wait(story: Story, attempt: Attempt) -> TrainedJob:
         JobFailedError: with the target's reason and where the log is.
         JobLostError: the target lost the job; another target may try.
     """
+    status = await_final(story, attempt)
+    said: dict[str, Json] = {"reason": status.reason, "detail": status.detail, "avoid": status.avoid}
+    record_attempt(story, attempt, status.phase, {"outcome": status.phase, **said})
+    _tracker(story).end_run(attempt.tracking_run, status.phase is JobPhase.SUCCEEDED)
+    if status.phase is JobPhase.SUCCEEDED:
+        return TrainedJob(attempt, status)
+    raise failure(attempt, status)
+
+
+def await_final(story: Story, attempt: Attempt) -> JobStatus:
+    """Read the job until it is final; one that is overdue is cancelled, and failed."""
     target = connections.training(story.inventory, attempt.target)
     since, pause = time.monotonic(), 0.02
     status = target.observe(attempt.ref)
@@ -126,18 +137,12 @@ def wait(story: Story, attempt: Attempt) -> TrainedJob:
         overdue = _overdue(status, time.monotonic() - since, timeout_seconds(story))
         if overdue is not None:
             target.cancel(attempt.ref)
-            status = overdue
-            break
+            return overdue
         time.sleep(pause)
         pause, before = next_pause(pause, time.monotonic() - since), status.phase
         status = target.observe(attempt.ref)
         since = since if status.phase is before else time.monotonic()
-    said: dict[str, Json] = {"reason": status.reason, "detail": status.detail, "avoid": status.avoid}
-    _record(story, attempt, status.phase, {"outcome": status.phase, **said})
-    _tracker(story).end_run(attempt.tracking_run, status.phase is JobPhase.SUCCEEDED)
-    if status.phase is JobPhase.SUCCEEDED:
-        return TrainedJob(attempt, status)
-    raise _failure(attempt, status)
+    return status
 
 
 def next_pause(pause: float, waited: float) -> float:
@@ -164,7 +169,8 @@ def lineage_of(story: Story, target: str) -> Lineage:
     return Lineage(story.parts, target=target, site=site, trigger=story.request.trigger)
 
 
-def _failure(attempt: Attempt, status: JobStatus) -> Exception:
+def failure(attempt: Attempt, status: JobStatus, logs: str = "landbridge logs") -> JobFailedError:
+    """What a job's bad end is to whoever waits for it."""
     said = f"Job {attempt.name} on {attempt.target} failed: {status.reason}: {status.detail}"
     if status.avoid is not Avoid.EVERYTHING:
         return JobLostError(said, "Run again; another target is tried where the scenario allows it.")
@@ -174,7 +180,7 @@ def _failure(attempt: Attempt, status: JobStatus) -> Exception:
         "OutOfMemory": "Ask for more memory (requires.memory), or read the data in parts.",
     }
     hint = hints.get(status.reason, "Mend the job;")
-    return JobFailedError(said, f"{hint} `landbridge logs` shows what it said.")
+    return JobFailedError(said, f"{hint} `{logs}` shows what it said.")
 
 
 def _tracker(story: Story) -> TracksRuns:
@@ -195,7 +201,7 @@ def _training_job(story: Story, attempt: Attempt, inputs: Mapping[str, str], run
         code=job.code,
         inputs=inputs,
         environment=environment_on(story, attempt.target),
-        environment_variables={**_threads(story), **job.environment_variables, **run.environment},
+        environment_variables={**threads(story), **job.environment_variables, **run.environment},
         timeout_seconds=timeout_seconds(story),
         resources=story.scenario.requires.resources,
         instance_type=story.scenario.requires.instance_type or job.resources.instance_type,
@@ -203,13 +209,16 @@ def _training_job(story: Story, attempt: Attempt, inputs: Mapping[str, str], run
     )
 
 
-def _threads(story: Story) -> Mapping[str, str]:
+def threads(story: Story) -> Mapping[str, str]:
     """As many OpenMP threads as CPUs were asked for: more than that spin against each other and take many times as long."""
     millicores = story.scenario.requires.resources.cpu_millicores
     return {"OMP_NUM_THREADS": str(max(1, millicores // 1000))} if millicores else {}
 
 
-def _record(story: Story, attempt: Attempt, event: str, more: Mapping[str, Json] | None = None) -> None:
+def record_attempt(
+    story: Story, attempt: Attempt, event: str, more: Mapping[str, Json] | None = None, kind: Kind = Kind.JOB
+) -> None:
+    """Write down what became of an attempt."""
     payload: dict[str, Json] = {
         "attempt": attempt.number,
         "target": attempt.target,
@@ -218,5 +227,5 @@ def _record(story: Story, attempt: Attempt, event: str, more: Mapping[str, Json]
         **(more or {}),
     }
     key = f"attempt-{attempt.number}-{event}"
-    entry = Entry(Kind.JOB, story.scenario.name, story.run_key, key, time.time(), payload)
+    entry = Entry(kind, story.scenario.name, story.run_key, key, time.time(), payload)
     connections.ledger(story.inventory.home).record(entry)

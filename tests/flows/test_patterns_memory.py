@@ -14,6 +14,7 @@ from landbridge.operations import training
 from landbridge.settings import DATABASE_VARIABLE, HOME_VARIABLE
 from tests.flows.flow_runner import FlowRunner, flow_runner
 from tests.operations.test_releasing import BROKEN, champion, colours, new_data, serve, serving
+from tests.operations.test_scoring import plan_scoring
 from tests.operations.world import GOOD, PATTERNS, World, make_world
 from tests.services.hosts import RunningHost, until
 
@@ -273,6 +274,22 @@ class TestOtherFlows:
         ended = stage.run("replicate_data", "replicate")
         assert ended.told == ("COMPLETED", "Replicated")
         assert stage.world.entries(Kind.MOVEMENT)[0].payload["to_site"] == "onprem"
+
+    def test_score_reports_where_the_predictions_are(self, stage: Stage) -> None:
+        plan_scoring(stage.world)
+        stage.run()
+        ended = stage.run("score", "score", order={"data": "flights"})
+        assert ended.told == ("COMPLETED", "Scored")
+        assert ended.report["details"]["counts"]["rows"] == 2
+        again = stage.run("score", "score", order={"data": "flights"})
+        assert again.report["details"] == ended.report["details"]
+
+    def test_score_refuses_what_may_not_leave(self, stage: Stage) -> None:
+        plan_scoring(stage.world)
+        stage.run()
+        stage.world.scenario["data"]["flights"]["residency"] = "cloud"
+        ended = stage.run("score", "score", order={"data": "flights", "target": "rack"})
+        assert (ended.told[0], ended.error) == ("FAILED", "ResidencyError")
 
     def test_a_site_that_is_silent_at_the_end_fails_no_report(self, stage: Stage) -> None:
         stage.run()

@@ -1,0 +1,325 @@
+"""Score files with a registered model: a job on a training target, at a site where the data and the model may be.
+
+What it leaves is derived from the data, so it stays at the site where it was made.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from landbridge.domain import residency
+from landbridge.domain.errors import (
+    BusyError,
+    CapabilityMissingError,
+    InputError,
+    JobFailedError,
+    JobLostError,
+    NotFoundError,
+    QuotaExceededError,
+    RefusedError,
+    ResidencyError,
+)
+from landbridge.domain.job import CommandJob, JobInput, JobOutput
+from landbridge.domain.ledger import Entry, Kind
+from landbridge.domain.names import job_name
+from landbridge.domain.nearest import nearest
+from landbridge.domain.plan import Movement, MovementKind
+from landbridge.domain.requests import Snapshot, TrainingJob
+from landbridge.domain.scenario import DataAsset
+from landbridge.domain.scoring import ScoringCounts, ScoringOrder, counts_of, scoring_key
+from landbridge.domain.values import JobPhase, Json, ModelVersion
+from landbridge.drivers.fsspec.models import SiteModels
+from landbridge.files.document import place as line_of
+from landbridge.operations import (
+    connections,
+    movements,
+    preflight,
+    scoring_place,
+    shipping,
+    staging,
+    training,
+    versions,
+)
+from landbridge.operations.sites import environment_on, registry_site
+from landbridge.operations.story import STORE_PREFIX, StoredData, Story, data_location, timeout_seconds
+from landbridge.operations.training import Attempt
+from landbridge.runner import batch_scoring
+
+CODE = str(Path(batch_scoring.__file__).parent)
+MODEL, DATA, PREDICTIONS = "model", "data", "predictions"
+SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """An order that was found allowed.
+
+    Attributes:
+        story: the scenario's, with the scoring job instead of its own, the data to score, and the scoring's key.
+        trained: the same with the data that the model was made of: it rules on where the model may be.
+    """
+
+    order: ScoringOrder
+    story: Story
+    trained: Story
+    version: ModelVersion
+    target: str
+
+    @property
+    def data(self) -> StoredData:
+        return next(iter(self.story.data.values()))
+
+    @property
+    def site(self) -> str:
+        return connections.site_of(self.story.inventory, self.target).name
+
+    @property
+    def summary(self) -> str:
+        version = f"{self.version.model} version {self.version.version}"
+        return f"{version} on {self.data.asset.name}, at {self.target} ({self.site}); key {self.story.run_key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A scoring job that succeeded; `output` is the folder of the predictions, at `site`."""
+
+    job: str
+    target: str
+    site: str
+    output: str
+    counts: ScoringCounts
+
+    @property
+    def summary(self) -> str:
+        return f"{self.counts.summary}; predictions at {self.site}: {self.output}"
+
+
+def prepare(story: Story, order: ScoringOrder) -> Scoring:
+    """Find version, data and target, and refuse here what may not be done: nothing has moved yet.
+
+    Raises:
+        NotFoundError: no such version, or no data.
+        ResidencyError: data or model may not be where the job would run.
+        NowhereToGoError: no target takes it, with every target's reason.
+        NetworkError: the site of the job is not as private as the pattern asks.
+    """
+    if story.scenario.endpoint.scoring is not None:
+        raise CapabilityMissingError(
+            f"Model {story.scenario.model.name!r} is scored by the scenario's own code (endpoint.scoring).",
+            "Batch scoring takes MLflow models; save the model with mlflow.<flavour>.save_model.",
+            line_of(story.scenario.path, "endpoint"),
+        )
+    version = _version(story, order.version)
+    item = _data(story, order.data)
+    key = scoring_key(story.scenario.name, version, item.snapshot.digest, order.error_threshold)
+    job = _command_job(story, item.snapshot, order.error_threshold)
+    scored = replace(story, job=job, data={item.asset.name: item}, run_key=key)
+    trained = replace(story, run_key=key)
+    _require_at_home(scored)
+    target = _place(scored, trained, version, order.target)
+    scoring = Scoring(order, scored, trained, version, target)
+    movements.require(staging.data_movement(scored, item, scoring.site))
+    movements.require(model_movement(trained, version, scoring.site))
+    preflight.require(story, scoring.site)
+    return scoring
+
+
+def ship_model(scoring: Scoring) -> shipping.Shipped:
+    """Ensure a verified copy of the model at the site of the job; stripped where its residency asks for it."""
+    return shipping.ship(scoring.trained, scoring.version, [scoring.site])
+
+
+def stage_data(scoring: Scoring) -> staging.StagedInputs:
+    """Bring the data to the site of the job; refused before a byte moves."""
+    return staging.stage(scoring.story, scoring.site)
+
+
+def submit(scoring: Scoring, shipped: shipping.Shipped, staged: staging.StagedInputs) -> Attempt:
+    """Ensure that the job of this scoring is on its target. Safe to repeat.
+
+    Raises:
+        JobLostError: the target refused the job.
+    """
+    story = scoring.story
+    attempt = _adopted(scoring.story, scoring.order.target)
+    if attempt is None:
+        number = len(training.attempts(story, Kind.SCORING)) + 1
+        name = job_name(f"{story.scenario.name}-score", story.run_key, number)
+        attempt = Attempt(number, scoring.target, name, "")
+        training.record_attempt(story, attempt, "submitted", _what(scoring), Kind.SCORING)
+    inputs = {MODEL: _model_path(scoring, shipped), DATA: staged.values[scoring.data.asset.name]}
+    try:
+        connections.training(story.inventory, attempt.target).submit(_training_job(scoring, attempt, inputs))
+    except (QuotaExceededError, RefusedError) as error:
+        raise JobLostError(f"{attempt.target} refused job {attempt.name}: {error.message}", error.hint) from error
+    return attempt
+
+
+def wait(scoring: Scoring, attempt: Attempt) -> Scored:
+    """Wait until the job is final, and write down what it made and where that is.
+
+    Raises:
+        JobFailedError: it failed, be it because too many files did; its log says which.
+    """
+    story = scoring.story
+    status = training.await_final(story, attempt)
+    said: dict[str, Json] = {"outcome": status.phase, "reason": status.reason, "detail": status.detail}
+    if status.phase is not JobPhase.SUCCEEDED:
+        training.record_attempt(story, attempt, status.phase, {**_what(scoring), **said}, Kind.SCORING)
+        raise training.failure(attempt, status, "landbridge logs --scoring")
+    output = status.outputs.get(PREDICTIONS, "").removeprefix("file://")
+    try:
+        counts = counts_of(json.loads((Path(output) / SUMMARY).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        lost: dict[str, Json] = {"outcome": JobPhase.FAILED, "reason": "NoSummary", "detail": str(error)}
+        training.record_attempt(story, attempt, JobPhase.FAILED, {**_what(scoring), **lost}, Kind.SCORING)
+        raise JobFailedError(
+            f"Job {attempt.name} on {attempt.target} succeeded but left no readable {SUMMARY} in {output or 'no output'}.",
+            "Order the scoring again: it is made anew.",
+        ) from error
+    made: dict[str, Json] = {"output": output, "counts": dict(asdict(counts))}
+    training.record_attempt(story, attempt, status.phase, {**_what(scoring), **said, **made}, Kind.SCORING)
+    return Scored(attempt.name, attempt.target, scoring.site, output, counts)
+
+
+def model_movement(trained: Story, version: ModelVersion, site: str) -> Movement:
+    """The movement that bringing the model to `site` would be; data that it was made of has its say."""
+    return movements.planned(trained, MovementKind.MODEL, version.model, registry_site(trained), site)
+
+
+def _place(scored: Story, trained: Story, version: ModelVersion, wanted: str) -> str:
+    """The target of the attempt that was begun, else what placement chooses; the choice is written down."""
+    begun = _adopted(scored, wanted)
+    if begun is not None:
+        return begun.target
+    moves = {site: model_movement(trained, version, site) for site in scored.inventory.sites}
+    placement = scoring_place.require_place(
+        scored, wanted, {site: move for site, move in moves.items() if not move.allowed}
+    )
+    payload: dict[str, Json] = dict(asdict(placement))
+    entry = Entry(Kind.DECISION, scored.scenario.name, scored.run_key, "placement", time.time(), payload)
+    connections.ledger(scored.inventory.home).record(entry)
+    return str(placement.chosen)
+
+
+def _adopted(scored: Story, wanted: str) -> Attempt | None:
+    """The attempt that this order is: one without a bad end, on the target that was asked for.
+
+    Raises:
+        BusyError: the same scoring goes on at another target.
+    """
+    open_ones = [item for item in training.attempts(scored, Kind.SCORING) if item.outcome in {"", JobPhase.SUCCEEDED}]
+    fitting = [item for item in open_ones if wanted in {"", item.target} and item.target in scored.inventory.targets]
+    going = next((item for item in open_ones if not item.outcome and item not in fitting), None)
+    if going is not None and not fitting:
+        raise BusyError(
+            f"The same scoring was begun on {going.target}, as job {going.name}.",
+            f"Order it without --target {wanted}: it is followed to its end.",
+        )
+    return fitting[-1] if fitting else None
+
+
+def _version(story: Story, number: str) -> ModelVersion:
+    found = versions.named(story, number) if number else versions.champion(story)
+    if found is None:
+        raise NotFoundError(
+            f"Model {story.scenario.model.name!r} has no champion.",
+            "Run the scenario first, or name a version with --version.",
+        )
+    return found
+
+
+def _data(story: Story, word: str) -> StoredData:
+    """The data set of that name; or data at a URI, under the residency of the data set that it is part of.
+
+    Data that no data set declares has no rule that lets it move, so it stays at its own site.
+    """
+    if word in story.data:
+        return story.data[word]
+    if not word.startswith(STORE_PREFIX):
+        raise InputError(
+            f"{word!r} is no data set of the scenario{nearest(word, story.data)}.",
+            f"Name one of: {', '.join(story.data)}; or write `{STORE_PREFIX}<store>/paths/<path>`.",
+            line_of(story.scenario.path, "data"),
+        )
+    store, path = data_location(DataAsset(word, word), story.job, story.inventory)
+    whole = next(
+        (item for item in story.data.values() if item.store.name == store.name and _is_in(path, item.path)), None
+    )
+    bound = whole.asset.residency if whole else frozenset({store.site})
+    name = whole.asset.name if whole else f"{store.name}/{path}"
+    snapshot = connections.data_store(story.inventory, store.name).snapshot(path)
+    return StoredData(DataAsset(name, word, bound), store, path, snapshot)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def _require_at_home(scored: Story) -> None:
+    kinds = {name: site.kind for name, site in scored.inventory.sites.items()}
+    if wrong := residency.misplaced(scored.homed, kinds):
+        raise ResidencyError(
+            "; ".join(wrong) + ".", "Move the data, or correct its residency in the scenario.", scored.scenario.path
+        )
+
+
+def _command_job(story: Story, snapshot: Snapshot, error_threshold: int) -> CommandJob:
+    """The scenario's job with another command: its environment, variables, limits and instance type are kept."""
+    single = [file.path for file in snapshot.files] == [
+        snapshot.path.rsplit("/", 1)[-1]
+    ]  # no folder holds its own name
+    return replace(
+        story.job,
+        command=(
+            f"python score_files.py --model ${{{{inputs.{MODEL}}}}} --data ${{{{inputs.{DATA}}}}} "
+            f"--out ${{{{outputs.{PREDICTIONS}}}}} --error-threshold {error_threshold}"
+        ),
+        code=CODE,
+        inputs={
+            MODEL: JobInput(MODEL, "uri_folder"),
+            DATA: JobInput(DATA, "uri_file" if single else "uri_folder"),
+        },
+        outputs={PREDICTIONS: JobOutput(PREDICTIONS)},
+        resources=replace(story.job.resources, instance_count=1, max_instance_count=None),
+        distribution={},
+        services={},
+    )
+
+
+def _training_job(scoring: Scoring, attempt: Attempt, inputs: Mapping[str, str]) -> TrainingJob:
+    story = scoring.story
+    return TrainingJob(
+        name=attempt.name,
+        job=story.job,
+        code=CODE,
+        inputs=inputs,
+        environment=environment_on(story, attempt.target),
+        environment_variables={**training.threads(story), **story.job.environment_variables},
+        timeout_seconds=timeout_seconds(story),
+        resources=story.scenario.requires.resources,
+        instance_type=story.scenario.requires.instance_type or story.job.resources.instance_type,
+        labels={"landbridge.scenario": story.scenario.name, "landbridge.run-key": story.run_key},
+    )
+
+
+def _model_path(scoring: Scoring, shipped: shipping.Shipped) -> str:
+    """The copy's folder where the site's models are on this machine, else its URL, for a target that reads that store."""
+    copy = shipped.copies[scoring.site]
+    try:
+        return SiteModels(scoring.story.inventory.sites[scoring.site], scoring.story.inventory).local_path(copy)
+    except CapabilityMissingError:
+        return copy.url
+
+
+def _what(scoring: Scoring) -> dict[str, Json]:
+    return {
+        "model": scoring.version.model,
+        "version": scoring.version.version,
+        "model_digest": scoring.version.digest,
+        "data": scoring.data.asset.uri,
+        "data_digest": scoring.data.snapshot.digest,
+        "site": scoring.site,
+    }

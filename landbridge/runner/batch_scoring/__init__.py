@@ -1,0 +1,1 @@
+"""The code of scoring jobs: this folder goes to the target as it is."""
