@@ -6,16 +6,17 @@ What it leaves is derived from the data, so it stays at the site where it was ma
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from landbridge.domain import residency
 from landbridge.domain.errors import (
-    BusyError,
     CapabilityMissingError,
     InputError,
     JobFailedError,
     JobLostError,
+    LandbridgeError,
     NotFoundError,
     QuotaExceededError,
     RefusedError,
@@ -145,6 +146,7 @@ def submit(scoring: Scoring, shipped: shipping.Shipped, staged: staging.StagedIn
     story = scoring.story
     attempt = _adopted(scoring.story, scoring.order.target)
     if attempt is None:
+        _leave(scoring)
         number = len(training.attempts(story, Kind.SCORING)) + 1
         name = job_name(f"{story.scenario.name}-score", story.run_key, number)
         attempt = Attempt(number, scoring.target, name, "")
@@ -205,20 +207,27 @@ def _place(scored: Story, trained: Story, version: ModelVersion, wanted: str) ->
 
 
 def _adopted(scored: Story, wanted: str) -> Attempt | None:
-    """The attempt that this order is: one without a bad end, on the target that was asked for.
-
-    Raises:
-        BusyError: the same scoring goes on at another target.
-    """
-    open_ones = [item for item in training.attempts(scored, Kind.SCORING) if item.outcome in {"", JobPhase.SUCCEEDED}]
-    fitting = [item for item in open_ones if wanted in {"", item.target} and item.target in scored.inventory.targets]
-    going = next((item for item in open_ones if not item.outcome and item not in fitting), None)
-    if going is not None and not fitting:
-        raise BusyError(
-            f"The same scoring was begun on {going.target}, as job {going.name}.",
-            f"Order it without --target {wanted}: it is followed to its end.",
-        )
+    """The attempt that this order is: the newest without a bad end, on the target that was asked for."""
+    fitting = [item for item in _without_bad_end(scored) if wanted in {"", item.target}]
     return fitting[-1] if fitting else None
+
+
+def _without_bad_end(scored: Story) -> list[Attempt]:
+    tries = training.attempts(scored, Kind.SCORING)
+    return [
+        item for item in tries if item.outcome in {"", JobPhase.SUCCEEDED} and item.target in scored.inventory.targets
+    ]
+
+
+def _leave(scoring: Scoring) -> None:
+    """End what goes on elsewhere. No run waits for it, for this one holds the lease: it was stopped, or killed."""
+    for item in _without_bad_end(scoring.story):
+        if item.outcome or item.target == scoring.target:
+            continue
+        with suppress(LandbridgeError):  # a target that does not answer: what its job leaves, nobody asks for
+            connections.training(scoring.story.inventory, item.target).cancel(item.ref)
+        left: dict[str, Json] = {"outcome": JobPhase.FAILED, "reason": "Left", "detail": f"ordered on {scoring.target}"}
+        training.record_attempt(scoring.story, item, "left", {**_what(scoring), **left}, Kind.SCORING)
 
 
 def _version(story: Story, number: str) -> ModelVersion:
@@ -245,9 +254,10 @@ def _data(story: Story, word: str) -> StoredData:
             line_of(story.scenario.path, "data"),
         )
     store, path = data_location(DataAsset(word, word), story.job, story.inventory)
-    whole = next(
-        (item for item in story.data.values() if item.store.name == store.name and _is_in(path, item.path)), None
-    )
+    if not {"", ".", ".."}.isdisjoint(path.split("/")):
+        raise InputError(f"The path {path!r} is not plain.", "Write it without `.`, `..` and empty parts.")
+    around = [item for item in story.data.values() if item.store.name == store.name and _is_in(path, item.path)]
+    whole = max(around, key=lambda item: len(item.path), default=None)  # the innermost has the rule that was meant
     bound = whole.asset.residency if whole else frozenset({store.site})
     name = whole.asset.name if whole else f"{store.name}/{path}"
     snapshot = connections.data_store(story.inventory, store.name).snapshot(path)

@@ -1,13 +1,14 @@
 """Scoring: one job per model and data, whoever asks and however often; data and model only where they may be."""
 
+import io
 import json
+import tarfile
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from landbridge.domain.errors import (
-    BusyError,
     CapabilityMissingError,
     InputError,
     JobFailedError,
@@ -16,9 +17,17 @@ from landbridge.domain.errors import (
     ResidencyError,
     TargetUnavailableError,
 )
+from landbridge.domain.inventory import Inventory, Role, Target
 from landbridge.domain.ledger import Kind
+from landbridge.domain.plan import FindingKind
 from landbridge.domain.scoring import ScoringCounts, ScoringOrder
-from landbridge.operations import scoring
+from landbridge.domain.values import JobPhase
+from landbridge.drivers.azureml.options import AzureOptions
+from landbridge.drivers.azureml.training_findings import findings as azure_findings
+from landbridge.drivers.kubernetes.options import KubernetesOptions
+from landbridge.drivers.kubernetes.training_findings import findings as kubernetes_findings
+from landbridge.drivers.kubernetes.training_submit import pack_code
+from landbridge.operations import connections, scoring
 from landbridge.operations.scoring import Scored
 from landbridge.operations.story import Story
 from tests.operations.world import World, job_plan
@@ -26,6 +35,8 @@ from tests.operations.world import World, job_plan
 SUMMARY = {"files": 1, "failed_files": 0, "rows": 2, "failed_rows": 0, "skipped_files": [], "errors": []}
 ORDER = ScoringOrder("flights")
 JOBS = "flights-score-*"
+KUBERNETES = Target("arc", "onprem", "kubernetes", frozenset({Role.TRAIN}), "arc")
+AZURE = Target("aml", "cloud", "azureml", frozenset({Role.TRAIN}), "aml")
 
 
 def plan_scoring(world: World, **plan: Any) -> None:
@@ -115,6 +126,17 @@ class TestScore:
         found = scored(world.story(), ScoringOrder("azureml://datastores/plant/paths/flights"))
         assert (found.target, found.site) == ("rack", "onprem")
 
+    def test_clusters_and_workspaces_take_the_job_as_it_is(self, served: World) -> None:
+        job = scoring.prepare(served.story(), ORDER).story.job
+        assert kubernetes_findings(job, KUBERNETES, KubernetesOptions("ml", artifacts="s3://a/b")) == ()
+        inventory = Inventory("test", "inventory.yaml", "/nowhere", {}, {"aml": AZURE}, {})
+        said = azure_findings(job, AZURE, inventory, AzureOptions("s", "g", "w", compute="c", kind="amlcompute"))
+        assert [finding for finding in said if finding.kind is FindingKind.REFUSED] == []
+
+    def test_the_code_of_the_job_is_the_script(self) -> None:
+        with tarfile.open(fileobj=io.BytesIO(pack_code(scoring.CODE))) as package:
+            assert set(package.getnames()) == {"__init__.py", "score_files.py"}
+
 
 class TestRefusals:
     def test_data_does_not_leave_its_residency(self, served: World) -> None:
@@ -130,6 +152,20 @@ class TestRefusals:
         with pytest.raises(ResidencyError, match="may be at onprem only"):
             scored(served.story(), order)
         assert served.files() == before
+
+    def test_the_innermost_data_set_has_the_rule_of_a_path(self, served: World) -> None:
+        (served.home / "sites/cloud/lake/flights/secret").mkdir()
+        (served.home / "sites/cloud/lake/flights/secret/a.csv").write_text("delay,distance\n1,2\n")
+        uri = "azureml://datastores/lake/paths/flights/secret"
+        served.job["inputs"]["secret"] = {"type": "uri_folder"}
+        served.scenario["data"]["secret"] = {"uri": uri, "residency": "cloud"}
+        with pytest.raises(ResidencyError, match="data secret may be at cloud only"):
+            scored(served.story(), ScoringOrder(f"{uri}/a.csv", target="rack"))
+
+    @pytest.mark.parametrize("path", ["flights/../flights", "flights/./2013-01.csv", "flights//2013-01.csv", ""])
+    def test_a_path_has_one_spelling_so_that_its_rule_is_found(self, served: World, path: str) -> None:
+        with pytest.raises(InputError, match="is not plain"):
+            scored(served.story(), ScoringOrder(f"azureml://datastores/lake/paths/{path}"))
 
     def test_a_model_that_may_not_leave_is_not_used_elsewhere(self, served: World) -> None:
         served.scenario["data"]["flights"]["residency"] = "cloud"
@@ -175,9 +211,18 @@ class TestFailures:
         plan_scoring(served)
         assert scored(served.story()).job.endswith("-2")
 
-    def test_the_same_scoring_is_not_begun_on_a_second_target_while_it_goes_on(self, served: World) -> None:
+    def test_an_order_for_another_target_ends_what_was_begun_elsewhere(self, served: World) -> None:
         plan_scoring(served, running_seconds=30)
         prepared = scoring.prepare(served.story(), ORDER)
-        scoring.submit(prepared, scoring.ship_model(prepared), scoring.stage_data(prepared))
-        with pytest.raises(BusyError, match="begun on cloud-cpu"):
-            scored(served.story(), replace(ORDER, target="rack"))
+        first = scoring.submit(prepared, scoring.ship_model(prepared), scoring.stage_data(prepared))
+        plan_scoring(served)
+        second = scored(served.story(), replace(ORDER, target="rack"))
+        status = connections.training(served.story().inventory, first.target).observe(first.ref)
+        assert (status.phase, status.reason) == (JobPhase.FAILED, "Cancelled")
+        assert (second.target, scored(served.story())) == ("rack", second)
+
+    def test_predictions_made_elsewhere_are_made_again_on_the_wanted_target(self, served: World) -> None:
+        first, second = scored(served.story()), scored(served.story(), replace(ORDER, target="rack"))
+        assert (first.target, second.target) == ("cloud-cpu", "rack")
+        assert scored(served.story(), replace(ORDER, target="cloud-cpu")) == first
+        assert len(scoring_jobs(served)) == 2
