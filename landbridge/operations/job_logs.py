@@ -18,7 +18,13 @@ def job_log(request: Request, attempt: int, follow: bool, kind: Kind = Kind.JOB)
         CapabilityMissingError: its target cannot show logs.
     """
     scenario, inventory, _ = load(request)
-    ref = _find(scenario.name, connections.ledger(inventory.home).entries(kind, scenario.name), attempt)
+    entries = connections.ledger(inventory.home).entries(kind, scenario.name)
+    if not entries:
+        what, command = ("scoring", "score") if kind is Kind.SCORING else ("training", "run")
+        raise NotFoundError(
+            f"No {what} job was run for scenario {scenario.name!r}.", f"Run it: `landbridge {command}`."
+        )
+    ref = _find(scenario.name, entries, attempt)
     target = connections.training(inventory, ref.target)
     if not isinstance(target, CanStreamLogs):
         raise CapabilityMissingError(
@@ -28,8 +34,6 @@ def job_log(request: Request, attempt: int, follow: bool, kind: Kind = Kind.JOB)
 
 
 def _find(scenario: str, entries: tuple[Entry, ...], attempt: int) -> JobRef:
-    if not entries:
-        raise NotFoundError(f"No job was run for scenario {scenario!r}.", "Run it: `landbridge run`.")
     newest = [entry for entry in entries if entry.run_key == entries[0].run_key]
     for entry in newest:
         if attempt in (0, entry.payload["attempt"]):

@@ -240,7 +240,12 @@ class TestLogs:
     def test_an_attempt_that_was_not_is_7(self, served: World) -> None:
         assert landbridge("logs", str(served.scenario_file), "--attempt", "9").code == 7
 
-    @pytest.mark.parametrize("arguments", [[], ["x", "--service", "up"]])
+    def test_a_scoring_that_was_never_ordered_is_7(self, served: World) -> None:
+        said = landbridge("logs", str(served.scenario_file), "--scoring")
+        assert said.code == 7
+        assert "landbridge score" in said.err
+
+    @pytest.mark.parametrize("arguments", [[], ["x", "--service", "up"], ["x", "--scoring", "--run"]])
     def test_a_scenario_or_a_service_and_not_both(self, world: World, arguments: list[str]) -> None:
         del world
         assert landbridge("logs", *arguments).code == 2
