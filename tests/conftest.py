@@ -23,7 +23,7 @@ SHARED = {  # file → whose host it shares; the longest first
     "test_local_serving.py": "serving",
     "test_serving_target.py": "serving",
 }
-FIRST = ["e2e", "chaos", *dict.fromkeys(SHARED.values())]
+FIRST = ["e2e", "chaos", *dict.fromkeys(SHARED.values()), "unit/test_pod_job.py", "unit/test_runner_job.py"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,8 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _rank(name: str) -> int:
     """What takes longest begins first."""
-    first = name.partition("/")[0]
-    return FIRST.index(first) if first in FIRST else len(FIRST)
+    folder = name.partition("/")[0]
+    return next((rank for rank, first in enumerate(FIRST) if first in {name, folder}), len(FIRST))
 
 
 @pytest.hookimpl(optionalhook=True)
