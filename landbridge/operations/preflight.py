@@ -25,12 +25,12 @@ THREADS = 16
 Attempt = Callable[[Target, Inventory], tuple[str, ...]]
 
 
-def checks(story: Story, trains_at: str = "", inside: bool = False) -> tuple[Check, ...]:
+def checks(story: Story, trains_at: str = "") -> tuple[Check, ...]:
     """One judgement per rule and endpoint, for every site that this story touches; `trains_at` is known once it is placed.
 
-    With `inside`, the way out is tried where jobs run: that starts short jobs there, so a plan does without.
+    The way out is not tried where jobs run: that starts short jobs there, and a plan does without.
     """
-    return _judge_all(story, {*_touched(story), trains_at}, inside)
+    return _judge_all(story, {*_touched(story), trains_at}, inside=False)
 
 
 def require(story: Story, trains_at: str = "") -> tuple[Check, ...]:

@@ -5,7 +5,6 @@ What it leaves is derived from the data, so it stays at the site where it was ma
 
 import json
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.names import job_name
 from landbridge.domain.nearest import nearest
 from landbridge.domain.plan import Movement, MovementKind
-from landbridge.domain.requests import Snapshot, TrainingJob
+from landbridge.domain.requests import Snapshot
 from landbridge.domain.scenario import DataAsset
 from landbridge.domain.scoring import ScoringCounts, ScoringOrder, counts_of, scoring_key
 from landbridge.domain.values import JobPhase, Json, ModelVersion
@@ -43,8 +42,8 @@ from landbridge.operations import (
     training,
     versions,
 )
-from landbridge.operations.sites import environment_on, registry_site
-from landbridge.operations.story import STORE_PREFIX, StoredData, Story, data_location, timeout_seconds
+from landbridge.operations.sites import registry_site
+from landbridge.operations.story import STORE_PREFIX, StoredData, Story, data_location
 from landbridge.operations.training import Attempt
 from landbridge.runner import batch_scoring
 
@@ -153,7 +152,7 @@ def submit(scoring: Scoring, shipped: shipping.Shipped, staged: staging.StagedIn
         training.record_attempt(story, attempt, "submitted", _what(scoring), Kind.SCORING)
     inputs = {MODEL: _model_path(scoring, shipped), DATA: staged.values[scoring.data.asset.name]}
     try:
-        connections.training(story.inventory, attempt.target).submit(_training_job(scoring, attempt, inputs))
+        connections.training(story.inventory, attempt.target).submit(training.job_of(scoring.story, attempt, inputs))
     except (QuotaExceededError, RefusedError) as error:
         raise JobLostError(f"{attempt.target} refused job {attempt.name}: {error.message}", error.hint) from error
     return attempt
@@ -296,22 +295,6 @@ def _command_job(story: Story, snapshot: Snapshot, error_threshold: int) -> Comm
         resources=replace(story.job.resources, instance_count=1, max_instance_count=None),
         distribution={},
         services={},
-    )
-
-
-def _training_job(scoring: Scoring, attempt: Attempt, inputs: Mapping[str, str]) -> TrainingJob:
-    story = scoring.story
-    return TrainingJob(
-        name=attempt.name,
-        job=story.job,
-        code=CODE,
-        inputs=inputs,
-        environment=environment_on(story, attempt.target),
-        environment_variables={**training.threads(story), **story.job.environment_variables},
-        timeout_seconds=timeout_seconds(story),
-        resources=story.scenario.requires.resources,
-        instance_type=story.scenario.requires.instance_type or story.job.resources.instance_type,
-        labels={"landbridge.scenario": story.scenario.name, "landbridge.run-key": story.run_key},
     )
 
 

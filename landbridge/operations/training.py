@@ -104,7 +104,7 @@ def submit(story: Story, placement: Placement, inputs: Mapping[str, str]) -> Att
         name = job_name(story.scenario.name, story.run_key, number)
         attempt = Attempt(number, str(placement.chosen), name, run.run_id)
         record_attempt(story, attempt, "submitted")
-    job = _training_job(story, attempt, inputs, run)
+    job = job_of(story, attempt, inputs, run.environment)
     try:
         connections.training(story.inventory, attempt.target).submit(job)
     except (QuotaExceededError, RefusedError) as error:
@@ -193,7 +193,10 @@ def _tracking_run(story: Story, number: int) -> TrackingRun:
     return _tracker(story).start_run(name, story.job.experiment_name or story.scenario.name, tags)
 
 
-def _training_job(story: Story, attempt: Attempt, inputs: Mapping[str, str], run: TrackingRun) -> TrainingJob:
+def job_of(
+    story: Story, attempt: Attempt, inputs: Mapping[str, str], variables: Mapping[str, str] | None = None
+) -> TrainingJob:
+    """What the target of `attempt` is given; `variables` are set beside the job's own."""
     job = story.job
     return TrainingJob(
         name=attempt.name,
@@ -201,7 +204,7 @@ def _training_job(story: Story, attempt: Attempt, inputs: Mapping[str, str], run
         code=job.code,
         inputs=inputs,
         environment=environment_on(story, attempt.target),
-        environment_variables={**threads(story), **job.environment_variables, **run.environment},
+        environment_variables={**_threads(story), **job.environment_variables, **(variables or {})},
         timeout_seconds=timeout_seconds(story),
         resources=story.scenario.requires.resources,
         instance_type=story.scenario.requires.instance_type or job.resources.instance_type,
@@ -209,7 +212,7 @@ def _training_job(story: Story, attempt: Attempt, inputs: Mapping[str, str], run
     )
 
 
-def threads(story: Story) -> Mapping[str, str]:
+def _threads(story: Story) -> Mapping[str, str]:
     """As many OpenMP threads as CPUs were asked for: more than that spin against each other and take many times as long."""
     millicores = story.scenario.requires.resources.cpu_millicores
     return {"OMP_NUM_THREADS": str(max(1, millicores // 1000))} if millicores else {}

@@ -4,7 +4,9 @@ A target in a workspace has them in the cluster behind it: by a kubeconfig that 
 leads in, what the workspace tells of its compute stands in, which knows no nodes and changes nothing.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from landbridge import drivers
 from landbridge.domain.errors import InputError, LandbridgeError
@@ -16,24 +18,14 @@ from landbridge.operations.ops.reaching import find, reach
 from landbridge.ports import HasInstanceTypes
 from landbridge.ports_ops import TellsInstanceTypes
 
+Answer = TypeVar("Answer")
 Where = tuple[str, str, str]  # home, inventory file, target
 Found = tuple[Inventory, Target]
 NAMESPACE = "default"  # the types are the cluster's own
 
 
 def offered(where: Where, access: Access) -> tuple[OfferedType, ...]:
-    found = find(*where)
-    told = _told(found)
-    if told is None:
-        return reach(found, access, HasInstanceTypes).instance_types()  # type: ignore[type-abstract]
-    try:
-        with inside(found, access, NAMESPACE) as there:
-            assert isinstance(there, HasInstanceTypes)
-            return there.instance_types()
-    except LandbridgeError:
-        if access.kubeconfig:
-            raise
-        return told.told_types()
+    return _asked(find(*where), access, lambda there: there.instance_types(), lambda told: told.told_types())
 
 
 def ensure(where: Where, access: Access, file: str = "") -> tuple[Change, ...]:
@@ -59,18 +51,29 @@ def ensure(where: Where, access: Access, file: str = "") -> tuple[Change, ...]:
 
 
 def check(where: Where, access: Access) -> tuple[Diagnosis, ...]:
-    found = find(*where)
+    return _asked(
+        find(*where), access, lambda there: there.check_instance_types(), lambda told: told.check_told_types()
+    )
+
+
+def _asked(
+    found: Found,
+    access: Access,
+    ask: Callable[[HasInstanceTypes], Answer],
+    ask_workspace: Callable[[TellsInstanceTypes], Answer],
+) -> Answer:
+    """What the cluster answers; the workspace, where it has the target and nothing leads into the cluster."""
     told = _told(found)
     if told is None:
-        return reach(found, access, HasInstanceTypes).check_instance_types()  # type: ignore[type-abstract]
+        return ask(reach(found, access, HasInstanceTypes))  # type: ignore[type-abstract]
     try:
         with inside(found, access, NAMESPACE) as there:
             assert isinstance(there, HasInstanceTypes)
-            return there.check_instance_types()
+            return ask(there)
     except LandbridgeError:
         if access.kubeconfig:
             raise
-        return told.check_told_types()
+        return ask_workspace(told)
 
 
 def _told(found: Found) -> TellsInstanceTypes | None:
