@@ -83,7 +83,7 @@ def job_of(story: Story, target: str) -> TrainingJob:
     )
     run = training._tracking_run(story, 1)
     inputs = staging.stage(story, data.site).values
-    return training._training_job(story, training.Attempt(1, target, "job", run.run_id), inputs, run)
+    return training.job_of(story, training.Attempt(1, target, "job", run.run_id), inputs, run.environment)
 
 
 def kubernetes_job(story: Story) -> Any:

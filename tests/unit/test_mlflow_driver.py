@@ -77,10 +77,10 @@ def test_a_server_of_our_own_is_where_its_address_says(tmp_path: Path) -> None:
 def test_a_secret_comes_from_the_environment_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AuthError, match="ONPREM_TOKEN"):
         options(tmp_path, uri="https://h", token="secret:ONPREM_TOKEN")
-    monkeypatch.setenv("ONPREM_TOKEN", "abc")
+    monkeypatch.setenv("ONPREM_TOKEN", "s3cret-token")
     found = options(tmp_path, uri="https://h", token="secret:ONPREM_TOKEN")
-    assert found.token == "abc"
-    assert "abc" not in repr(found)
+    assert found.token == "s3cret-token"
+    assert "s3cret-token" not in repr(found)
 
 
 def test_mlflows_own_variables_are_used_for_a_remote_server_only(
