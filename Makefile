@@ -29,8 +29,8 @@ demo-down:  ## end what the demos started, and delete what they left
 	@test ! -x .venv/bin/landbridge || LANDBRIDGE_HOME=$(CURDIR)/.demo .venv/bin/landbridge down --jobs
 	rm -rf .demo
 
-test: setup check  ## lint, types, architecture, and all tests but those below; four at once, for many of them wait
-	$(RUN) -m pytest -n 4
+test: setup check  ## lint, types, architecture, and all tests but those below; three at once, for many of them wait
+	$(RUN) -m pytest -n 3 --ignore tests/azure --ignore tests/cluster
 
 test-slow: setup  ## all patterns, with real training; services killed; rules tried on more inputs
 	$(RUN) -m pytest -m "(slow or hypothesis) and not cluster and not azure" --hypothesis-profile=thorough -n 2
