@@ -49,9 +49,9 @@ class ByHost(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def group(folder: str, *rest: str) -> str:
-    """All of e2e has one host. Of chaos, what kills runs has one, and the rest has another: each is half of the time."""
+    """All of e2e has one host, but for what needs none. Of chaos, what kills runs has one, and the rest has another."""
     if rest and rest[-1] in SHARED:
         return SHARED[rest[-1]]
-    if folder == "e2e" or (folder == "chaos" and rest != ("test_killed_runs.py",)):
+    if folder in {"e2e", "chaos"} and rest not in {("test_cli_offline.py",), ("test_killed_runs.py",)}:
         return folder
     return "/".join([folder, *rest])

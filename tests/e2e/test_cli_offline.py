@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -39,14 +40,20 @@ class Shell:
         return json.loads(done.stdout)
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    found = Shell(tmp_path)
-    done = found("new", "patients", "--pattern", "hybrid_train_deploy", "--dir", ".")
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("new")
+    done = Shell(folder)("new", "patients", "--pattern", "hybrid_train_deploy", "--dir", ".")
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def shell(written: Path, tmp_path: Path) -> Shell:
+    shutil.copytree(written, tmp_path, dirs_exist_ok=True)
     (tmp_path / "data" / "patients").mkdir(parents=True)
     (tmp_path / "data" / "patients" / "rows.csv").write_text("a,b\n1,2\n")
-    return found
+    return Shell(tmp_path)
 
 
 def test_a_new_scenario_is_valid_and_can_be_planned_at_once(shell: Shell) -> None:

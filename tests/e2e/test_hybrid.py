@@ -40,7 +40,7 @@ def trained_on(story: TinyStory) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("begin", "end", "reason"),
     [
-        ("--drain", "--undrain", "maintenance"),
+        pytest.param("--drain", "--undrain", "maintenance", marks=pytest.mark.slow),
         pytest.param("--maintenance", "--no-maintenance", "maintenance", marks=pytest.mark.slow),
         ("--busy", "--not-busy", "busy"),
         pytest.param("--unreachable", "--reachable", "unreachable", marks=pytest.mark.slow),
