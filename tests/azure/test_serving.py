@@ -288,11 +288,11 @@ def test_what_somebody_else_made_is_left_alone(azure: Double, line: Line) -> Non
     assert [item.field for item in line.target.foresee(line.spec())] == ["endpoint.name"]
 
 
-def fill(azure: Double, kind: str, count: int) -> None:
+def fill(azure: Double, kind: str, count: int, endpoint: str = ENDPOINT) -> None:
     """As many endpoints of the compute, or deployments of the endpoint, as Azure gives."""
     compute = azure.world.ml("computes", "k8s")
     for number in range(count):
-        names = (f"other-{number}",) if kind == "onlineEndpoints" else (ENDPOINT, f"other-{number}")
+        names = (f"other-{number}",) if kind == "onlineEndpoints" else (endpoint, f"other-{number}")
         properties = {"provisioningState": "Succeeded", "compute": compute, "traffic": {}, "authMode": "Key"}
         if kind != "onlineEndpoints":
             properties = {"provisioningState": "Succeeded", "endpointComputeType": "Kubernetes"}
@@ -306,6 +306,19 @@ def test_a_full_cluster_refuses_before_anything_is_made(azure: Double, line: Lin
     with pytest.raises(QuotaExceededError, match="60 endpoints"):
         line.target.apply(line.spec())
     assert not [one for one in azure.record.exchanges if one.method in ("PUT", "PATCH", "DELETE")]
+
+
+def test_a_cluster_full_of_deployments_refuses_another_colour_of_any_endpoint(azure: Double, line: Line) -> None:
+    line.serve(line.spec())
+    fill(azure, "onlineEndpoints", 5)
+    for number in range(5):
+        fill(azure, "onlineEndpoints/deployments", DEPLOYMENTS_OF_AN_ENDPOINT, f"other-{number}")
+    assert line.target.foresee(line.spec("blue")) == ()  # it is one of those that are there
+    with pytest.raises(QuotaExceededError, match="101 deployments"):
+        line.target.apply(line.spec("green", 2))
+    azure.world.resources.remove(azure.world.ml("onlineEndpoints/deployments", "other-4", "other-0"))
+    azure.world.resources.remove(azure.world.ml("onlineEndpoints/deployments", "other-4", "other-1"))
+    assert line.target.foresee(line.spec("green", 2)) == ()
 
 
 def test_a_full_endpoint_refuses_another_colour(azure: Double, line: Line) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from landbridge.domain.azure.online import DEPLOYMENTS_OF_AN_ENDPOINT, ENDPOINTS_OF_A_CLUSTER
+from landbridge.domain.azure.online import DEPLOYMENTS_OF_A_CLUSTER, DEPLOYMENTS_OF_AN_ENDPOINT, ENDPOINTS_OF_A_CLUSTER
 from landbridge.domain.plan import Finding
 from landbridge.domain.quantities import resources
 from landbridge.domain.requests import ColourSpec
@@ -22,22 +22,32 @@ def obstacles(workspace: Workspace, where: Where, spec: ColourSpec, seen: Seen) 
     """What stands in the way of this colour now, before anything is made. `seen`: the endpoint as it is."""
     if where.compute:
         yield from _of_compute(workspace, where, spec)
-    if seen.resource is None and where.compute:
-        yield from _too_many_endpoints(workspace, where)
+        if spec.colour not in seen.deployments:
+            yield from _full(workspace, where, is_new=seen.resource is None)
     there = len(seen.deployments)
     if spec.colour not in seen.deployments and there >= DEPLOYMENTS_OF_AN_ENDPOINT:
         detail = f"{spec.endpoint} has {there} deployments, as many as Azure gives to an endpoint."
         yield refused("endpoint.name", detail, "Delete deployments that nobody needs, or name another endpoint.")
 
 
-def _too_many_endpoints(workspace: Workspace, where: Where) -> Iterator[Finding]:
+def _full(workspace: Workspace, where: Where, is_new: bool) -> Iterator[Finding]:
     """In this workspace; another one that has the same cluster attached counts too, and cannot be asked."""
     doing = f"counting the endpoints of {workspace.place.label}"
     found = workspace.items("onlineEndpoints", ONLINE, doing, computeType="Kubernetes")
-    here = sum(str(item["properties"].get("compute") or "").lower() == where.compute.lower() for item in found)
-    if here >= ENDPOINTS_OF_A_CLUSTER:
-        detail = f"{_name(where)} has {here} endpoints, as many as Azure gives to a cluster."
+    here = [item for item in found if str(item["properties"].get("compute") or "").lower() == where.compute.lower()]
+    if is_new and len(here) >= ENDPOINTS_OF_A_CLUSTER:
+        detail = f"{_name(where)} has {len(here)} endpoints, as many as Azure gives to a cluster."
         yield refused("endpoint.name", detail, "Delete endpoints that nobody needs, or attach another cluster.")
+    if len(here) * DEPLOYMENTS_OF_AN_ENDPOINT < DEPLOYMENTS_OF_A_CLUSTER:
+        return  # so few endpoints cannot have as many: each would be asked for its own
+    there = sum(1 for item in here for _ in _deployments(workspace, str(item["name"])))
+    if there >= DEPLOYMENTS_OF_A_CLUSTER:
+        detail = f"{_name(where)} has {there} deployments, as many as Azure gives to a cluster."
+        yield refused("endpoint.name", detail, "Delete deployments that nobody needs, or attach another cluster.")
+
+
+def _deployments(workspace: Workspace, endpoint: str) -> Iterator[Object]:
+    return workspace.items(f"onlineEndpoints/{endpoint}/deployments", ONLINE, f"counting the deployments of {endpoint}")
 
 
 def _of_compute(workspace: Workspace, where: Where, spec: ColourSpec) -> Iterator[Finding]:
