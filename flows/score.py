@@ -18,10 +18,11 @@ from tasks.scoring import prepare_scoring, score_files, ship_model, stage_scorin
 @flow(name="score", flow_run_name=run_name, persist_result=False)
 async def score(scenario: str, inventory: str, order: ScoringOrder, trigger: str = "score") -> "State[Any]":
     """Run the champion, or the version of the order, over the files of a data set; the predictions stay at that site."""
-    return await carry_out(partial(_steps, order=order), Request(scenario, inventory, trigger))
+    return await carry_out(partial(score_steps, order=order), Request(scenario, inventory, trigger))
 
 
-async def _steps(story: Story, _lease: Lease, order: ScoringOrder) -> Report:
+async def score_steps(story: Story, _lease: Lease, order: ScoringOrder) -> Report:
+    """The steps of a scoring, under the lease of its model."""
     scoring = await prepare_scoring(story, order)
     shipped = await ship_model(scoring)
     staged = await stage_scoring_data(scoring)

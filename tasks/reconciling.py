@@ -1,8 +1,11 @@
 """Look at what is, and end what nobody owns."""
 
-from landbridge.operations import reconciling
+from landbridge.domain.scoring import ScoringOrder
+from landbridge.operations import reconciling, scoring_resuming
 from landbridge.operations.adopting import Adopted
 from landbridge.operations.reconciling import Cleaned, Todo
+from landbridge.operations.scoring import Scored
+from landbridge.operations.scoring_resuming import AllBegun, Begun
 from landbridge.operations.story import Story
 from tasks.step import step
 
@@ -13,7 +16,25 @@ def compare(story: Story, scenario: Adopted) -> Todo | None:
     return reconciling.todo(story, scenario)
 
 
+@step("find scorings of {story.scenario.name}")
+def find_scorings(story: Story) -> AllBegun:
+    """Find the scorings that were begun and have no end in the ledger."""
+    return scoring_resuming.all_begun(story)
+
+
+@step("look at {begun.attempt.name}")
+def look_at_scoring(story: Story, begun: Begun) -> ScoringOrder | None:
+    """Ask the target; a job that it never came to know is to be ordered again."""
+    return scoring_resuming.order_again(story, begun)
+
+
+@step("settle {begun.attempt.name}")
+def settle_scoring(story: Story, begun: Begun) -> Scored:
+    """Follow the job to its end, and write that down."""
+    return scoring_resuming.settle(story, begun)
+
+
 @step("clean up after {story.scenario.name}")
 def clean_up(story: Story) -> Cleaned:
-    """End jobs and colours that no ledger entry owns."""
+    """End jobs, colours and scorings' model copies that no ledger entry owns."""
     return reconciling.clean(story)

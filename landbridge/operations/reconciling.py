@@ -6,7 +6,7 @@ from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.inventory import Inventory, Role
 from landbridge.domain.ledger import Entry, Kind, Outcome, Release
 from landbridge.domain.values import Json
-from landbridge.operations import connections, releasing, training, versions
+from landbridge.operations import connections, releasing, scoring_copies, scoring_resuming, training, versions
 from landbridge.operations.adopting import Adopted
 from landbridge.operations.story import Story
 from landbridge.ports import CanListEndpoints, CanListJobs
@@ -54,8 +54,9 @@ def todo(story: Story, scenario: Adopted) -> Todo | None:
 
 
 def clean(story: Story) -> Cleaned:
-    """End jobs and colours of this scenario that no ledger entry owns. Safe to repeat."""
-    return Cleaned((*_end_jobs(story), *_end_colours(story)))
+    """End jobs, colours and scorings' model copies of this scenario that no ledger entry owns. Safe to repeat."""
+    jobs = (*_end_jobs(story), *scoring_resuming.end_given_up(story))
+    return Cleaned((*jobs, *_end_colours(story), *scoring_copies.end_copies(story)))
 
 
 def _resumed(story: Story, scenario: Adopted, newest: Release, parameters: dict[str, Json]) -> Todo:

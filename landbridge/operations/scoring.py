@@ -5,6 +5,7 @@ What it leaves is derived from the data, so it stays at the site where it was ma
 
 import json
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -111,8 +112,7 @@ def prepare(story: Story, order: ScoringOrder) -> Scoring:
             "Batch scoring takes MLflow models; save the model with mlflow.<flavour>.save_model.",
             line_of(story.scenario.path, "endpoint"),
         )
-    version = _version(story, order.version)
-    item = _data(story, order.data)
+    version, item = _version(story, order.version), _data(story, order.data)
     key = scoring_key(story.scenario.name, version, item.snapshot.digest, order.error_threshold)
     job = _command_job(story, item.snapshot, order.error_threshold)
     scored = replace(story, job=job, data={item.asset.name: item}, run_key=key)
@@ -124,6 +124,16 @@ def prepare(story: Story, order: ScoringOrder) -> Scoring:
     movements.require(model_movement(trained, version, scoring.site))
     preflight.require(story, scoring.site)
     return scoring
+
+
+def key_of(story: Story, order: ScoringOrder) -> str:
+    """What names this order's scoring today: its data or the champion may be others tomorrow.
+
+    Raises:
+        NotFoundError: no such version, or no data.
+    """
+    digest = _data(story, order.data).snapshot.digest
+    return scoring_key(story.scenario.name, _version(story, order.version), digest, order.error_threshold)
 
 
 def ship_model(scoring: Scoring) -> shipping.Shipped:
@@ -164,25 +174,34 @@ def wait(scoring: Scoring, attempt: Attempt) -> Scored:
     Raises:
         JobFailedError: it failed, be it because too many files did; its log says which.
     """
-    story = scoring.story
+    return follow(scoring.story, attempt, _what(scoring))
+
+
+def follow(story: Story, attempt: Attempt, what: Mapping[str, Json]) -> Scored:
+    """The same for whoever has only the ledger: `what` is what it says of the scoring, `story` has the scoring's key.
+
+    Raises:
+        JobFailedError: as `wait`.
+        NotFoundError: the target does not know the job.
+    """
     status = training.await_final(story, attempt)
     said: dict[str, Json] = {"outcome": status.phase, "reason": status.reason, "detail": status.detail}
     if status.phase is not JobPhase.SUCCEEDED:
-        training.record_attempt(story, attempt, status.phase, {**_what(scoring), **said}, Kind.SCORING)
+        training.record_attempt(story, attempt, status.phase, {**what, **said}, Kind.SCORING)
         raise training.failure(attempt, status, "landbridge logs --scoring")
     output = status.outputs.get(PREDICTIONS, "").removeprefix("file://")
     try:
         counts = counts_of(json.loads((Path(output) / SUMMARY).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         lost: dict[str, Json] = {"outcome": JobPhase.FAILED, "reason": "NoSummary", "detail": str(error)}
-        training.record_attempt(story, attempt, JobPhase.FAILED, {**_what(scoring), **lost}, Kind.SCORING)
+        training.record_attempt(story, attempt, JobPhase.FAILED, {**what, **lost}, Kind.SCORING)
         raise JobFailedError(
             f"Job {attempt.name} on {attempt.target} succeeded but left no readable {SUMMARY} in {output or 'no output'}.",
             "Order the scoring again: it is made anew.",
         ) from error
     made: dict[str, Json] = {"output": output, "counts": dict(asdict(counts))}
-    training.record_attempt(story, attempt, status.phase, {**_what(scoring), **said, **made}, Kind.SCORING)
-    return Scored(attempt.name, attempt.target, scoring.site, output, counts)
+    training.record_attempt(story, attempt, status.phase, {**what, **said, **made}, Kind.SCORING)
+    return Scored(attempt.name, attempt.target, str(what["site"]), output, counts)
 
 
 def model_movement(trained: Story, version: ModelVersion, site: str) -> Movement:
@@ -315,4 +334,5 @@ def _what(scoring: Scoring) -> dict[str, Json]:
         "data": scoring.data.asset.uri,
         "data_digest": scoring.data.snapshot.digest,
         "site": scoring.site,
+        "order": dict(asdict(scoring.order)),
     }

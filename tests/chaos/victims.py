@@ -67,11 +67,11 @@ class Victim(TinyStory):
     def _breakpoint(self) -> Path:
         return Path(f"{self.playground.scenario}.break")
 
-    def is_killed(self, point: str, command: str = "run") -> None:
+    def is_killed(self, point: str, command: str = "run", *arguments: str) -> None:
         """Run, and die at `point`: the command tells so, with a remedy."""
         self.is_left_alone()
         self.breaks(point)
-        said = self.run(command=command)
+        said = self.run(*arguments, command=command)
         assert self.is_broken, f"no run came to {point!r}: {said.err}"
         assert said.code == 69, said.err
         assert "signal 9" in said.err

@@ -20,6 +20,7 @@ from tests.services.hosts import RunningHost, until
 
 pytest_plugins = ["tests.services.running_host"]
 pytestmark = pytest.mark.services
+ORDER = {"data": "flights", "version": "", "target": "", "error_threshold": 0}
 QUICK = ("hybrid_train_deploy", "private_aks")
 
 
@@ -283,6 +284,25 @@ class TestOtherFlows:
         assert ended.report["details"]["counts"]["rows"] == 2
         again = stage.run("score", "score", order={"data": "flights"})
         assert again.report["details"] == ended.report["details"]
+
+    def test_reconcile_ends_a_scoring_that_was_begun(self, stage: Stage) -> None:
+        plan_scoring(stage.world)
+        stage.run()
+        stage.world.faults("cloud-cpu").plan(submit=["TargetUnavailableError"] * 4)
+        assert stage.run("score", "score", order={"data": "flights"}).told[0] == "FAILED"
+        ended = stage.run("reconcile", "reconcile")
+        assert (ended.told, "was begun and not ended, put right" in ended.report["text"]) == (
+            ("COMPLETED", "Reconciled"),
+            True,
+        )
+        assert stage.world.entries(Kind.SCORING)[0].payload["outcome"] == "Succeeded"
+        plan_scoring(stage.world, running_seconds=0.2)
+        stage.world.faults("cloud-cpu").plan(observe=["TargetUnavailableError"] * 4)
+        stage.run("score", "score", order={"data": "flights", "error_threshold": 1})
+        assert stage.run("reconcile", "reconcile").told == ("COMPLETED", "Reconciled")
+        newest = stage.world.entries(Kind.SCORING)[0].payload
+        assert (newest["outcome"], newest["order"]) == ("Succeeded", {**ORDER, "error_threshold": 1})
+        assert "as it should be" in stage.run("reconcile", "reconcile").report["text"]
 
     def test_score_refuses_what_may_not_leave(self, stage: Stage) -> None:
         plan_scoring(stage.world)
