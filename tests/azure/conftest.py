@@ -59,6 +59,16 @@ def azure(azure_ground: Ground, monkeypatch: pytest.MonkeyPatch, tracking_url: s
         double.verify()
 
 
+@pytest.fixture(scope="module")
+def azure_for_a_host(azure_ground: Ground) -> Iterator[Double]:
+    """The same for the life of a host that the module starts: its processes take over this one's variables."""
+    with running(azure_ground) as double, pytest.MonkeyPatch.context() as patch:
+        for name, value in double.environment.items():
+            patch.setenv(name, value)
+        yield double
+        double.verify()
+
+
 @pytest.fixture
 def workspace(azure: Double) -> client.Workspace:
     """The workspace, as the azureml driver asks it."""

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from landbridge.domain.ledger import Kind
-from tests.azure.double.double import Double, running
-from tests.azure.double.ground import Ground
+from tests.azure.double.double import Double
 from tests.e2e.conftest import ROOT, a_host, free_ports, make_playground
 from tests.e2e.lives import Tiny, lives
 from tests.e2e.tiny_story import make_tiny
@@ -18,15 +17,11 @@ pytestmark = pytest.mark.timeout(280, func_only=True)
 
 
 @pytest.fixture(scope="module")
-def cloud(azure_ground: Ground) -> Iterator[Double]:
-    """A double for the life of the host, with a cluster of machines and the environment that the job names."""
-    with running(azure_ground) as double, pytest.MonkeyPatch.context() as patch:
-        for name, value in double.environment.items():
-            patch.setenv(name, value)
-        double.seeds.managed_compute("cpu")
-        double.seeds.environment("flight-delay")
-        yield double
-        double.verify()
+def cloud(azure_for_a_host: Double) -> Double:
+    """A workspace with a cluster of machines and the environment that the job names."""
+    azure_for_a_host.seeds.managed_compute("cpu")
+    azure_for_a_host.seeds.environment("flight-delay")
+    return azure_for_a_host
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from landbridge.domain.ledger import Kind
-from tests.azure.double.double import Double, running
-from tests.azure.double.ground import Ground
+from tests.azure.double.double import Double
 from tests.azure.double.seeds import BIG_TYPE, BOTH
 from tests.azure.serving import KUBERNETES, MANAGED, SIZE, prepare
 from tests.e2e.conftest import ROOT, Playground, a_host, free_ports, make_playground
@@ -25,16 +24,12 @@ pytestmark = pytest.mark.timeout(400, func_only=True)
 
 
 @pytest.fixture(scope="module")
-def cloud(azure_ground: Ground) -> Iterator[Double]:
-    """A double for the life of the host, with a cluster attached."""
-    with running(azure_ground) as double, pytest.MonkeyPatch.context() as patch:
-        for name, value in double.environment.items():
-            patch.setenv(name, value)
-        prepare(double)
-        attach(double, "aks", "aks", INTERNAL, apiServerAccessProfile=PRIVATE_API)
-        attach(double, "arc", "arc", BOTH)
-        yield double
-        double.verify()
+def cloud(azure_for_a_host: Double) -> Double:
+    """A workspace that serves on its own, and with clusters attached."""
+    prepare(azure_for_a_host)
+    attach(azure_for_a_host, "aks", "aks", INTERNAL, apiServerAccessProfile=PRIVATE_API)
+    attach(azure_for_a_host, "arc", "arc", BOTH)
+    return azure_for_a_host
 
 
 def serves(cloud: Double, **more: Any) -> dict[str, Any]:

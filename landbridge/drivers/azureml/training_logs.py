@@ -1,15 +1,12 @@
 """A job's log, from the files that its run names: one for each process. Each is read on from where the last reading ended."""
 
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from landbridge.domain.errors import TransientError
 from landbridge.drivers.azureml.blobs import read_from
+from landbridge.drivers.log_following import followed
 
-POLL_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 5.0
 _LOG = re.compile(r"(?:.*/)?user_logs/std_log(?:_(?:process_)?(?P<who>.+))?\.txt")
 
 
@@ -29,20 +26,12 @@ def lines(files: Callable[[], Mapping[str, str]], follow: bool, is_final: Callab
         is_final: asked before reading, so nothing comes after it.
     """
     places: dict[str, Place] = {}
-    pause = POLL_SECONDS
-    while True:
-        try:
-            final = not follow or is_final()
-            for name, url, label in _logs(files()):
-                yield from _labelled(_new(url, places.setdefault(name, Place())), label)
-            pause = POLL_SECONDS
-        except TransientError:
-            if not follow:
-                raise
-            final, pause = False, min(pause * 2, LONGEST_PAUSE_SECONDS)
-        if final:
-            break
-        time.sleep(pause)
+
+    def read() -> Iterator[str]:
+        for name, url, label in _logs(files()):
+            yield from _labelled(_new(url, places.setdefault(name, Place())), label)
+
+    yield from followed(read, follow, is_final)
     for name, place in places.items():
         yield from _labelled([place.rest] if place.rest else [], _label(name, len(places)))
 

@@ -4,19 +4,17 @@ It is read again and again from the last time stamp on, not held open: a cut con
 that went meanwhile cost a pause and no line. When the pod is gone, the stored log goes on after the lines already given.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from landbridge.domain.errors import LandbridgeError, NotFoundError, PermanentError, TransientError
+from landbridge.domain.errors import LandbridgeError, NotFoundError, PermanentError
 from landbridge.drivers.kubernetes.artifacts import ArtifactStore
 from landbridge.drivers.kubernetes.cluster import PODS, Cluster, Object, Request, status_of
 from landbridge.drivers.kubernetes.job_manifest import FETCH, MAIN, kube_name
 from landbridge.drivers.kubernetes.training_state import index_of
 from landbridge.drivers.kubernetes.training_submit import log_key
+from landbridge.drivers.log_following import followed
 
-POLL_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 5.0
 NOT_YET = (400, 404)  # the container has not started; the pod is gone
 
 
@@ -42,19 +40,7 @@ class JobLog:
 
     def lines(self, instances: int, follow: bool, is_final: Callable[[], bool]) -> Iterator[str]:
         """Every line, oldest first, of several instances with their number in front. `is_final` is asked before reading."""
-        pause = POLL_SECONDS
-        while True:
-            try:
-                final = not follow or is_final()
-                yield from self._new_lines(instances)
-                pause = POLL_SECONDS
-            except TransientError:
-                if not follow:
-                    raise
-                final, pause = False, min(pause * 2, LONGEST_PAUSE_SECONDS)
-            if final:
-                break
-            time.sleep(pause)
+        yield from followed(lambda: self._new_lines(instances), follow, is_final)
         yield from self._stored(instances)
 
     def _new_lines(self, instances: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.domain.errors import TargetUnavailableError
-from landbridge.drivers.kubernetes import training_logs
+from landbridge.drivers import log_following
 from landbridge.drivers.kubernetes.artifacts import ArtifactStore
 from landbridge.drivers.kubernetes.cluster import connect
 from landbridge.drivers.kubernetes.training_logs import JobLog, Place, fresh_lines
@@ -53,7 +53,7 @@ NO_PODS = '{"items": []}'
 @pytest.fixture
 def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, str]]]:
     """An API server that gives these answers in turn."""
-    monkeypatch.setattr(training_logs, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(log_following, "POLL_SECONDS", 0.01)
     given: list[tuple[int, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
