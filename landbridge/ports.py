@@ -70,6 +70,14 @@ class CanListJobs(Protocol):
 
 
 @runtime_checkable
+class RunsElsewhere(Protocol):
+    """Its jobs run on other machines than this: what listens on loopback here is not theirs."""
+
+    def is_surely_elsewhere(self) -> bool:
+        """Whether 127.0.0.1 in a job is never this machine; False where options or the way there leave it open. Asks nobody."""
+
+
+@runtime_checkable
 class ServingTarget(Protocol):
     """Serves models behind stable endpoints, each with coloured deployments."""
 

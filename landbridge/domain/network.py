@@ -7,8 +7,9 @@ declared or not.
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
 
-from landbridge.domain.inventory import Site
+from landbridge.domain.inventory import RegistrySpec, Site
 from landbridge.domain.plan import Check
 from landbridge.domain.values import Pattern, SiteKind
 
@@ -34,6 +35,24 @@ def is_private_address(address: str) -> bool:
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
         parsed = parsed.ipv4_mapped
     return any(parsed in block for block in _PRIVATE)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host`, a name or an address, is whatever machine asks for it."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_on_loopback(registry: RegistrySpec) -> bool:
+    """Tell whether this machine alone reaches the registry, as far as the inventory tells."""
+    if not registry.url:
+        return "port" in registry.options  # one that `landbridge up` starts, without an `address`
+    try:
+        return is_loopback(urlsplit(registry.url).hostname or "")
+    except ValueError:  # no URL: refused where it is read
+        return False
 
 
 def must_be_private(site: Site, pattern: Pattern | None) -> bool:

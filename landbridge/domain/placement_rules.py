@@ -13,7 +13,7 @@ from landbridge.domain.inventory import InstanceType, Role
 from landbridge.domain.maintenance import Span, opening, span
 from landbridge.domain.nearest import nearest as did_you_mean
 from landbridge.domain.placement_capacity import busy, describe, hardware, need_of, stated
-from landbridge.domain.placement_values import Lever, PlacementRequest, Refusal, Rule, TargetView
+from landbridge.domain.placement_values import TRACKING, Lever, PlacementRequest, Refusal, Rule, TargetView
 from landbridge.domain.residency import in_words as residency_in_words
 from landbridge.domain.residency import placement_allowed
 from landbridge.domain.values import Json, Pattern, Resources, SiteKind
@@ -119,9 +119,12 @@ def _private_network(question: Question, view: TargetView) -> Refusal | None:
 def _capability(_: Question, view: TargetView) -> Refusal | None:
     if not view.refused_fields:
         return None
-    fields = ", ".join(field.split(":", 1)[0] for field in view.refused_fields)
+    names = [field.split(":", 1)[0] for field in view.refused_fields]
     reason = f"the {view.target.driver} driver refuses {'; '.join(view.refused_fields)}"
-    sentence = f"Remove or replace {fields} in the job."
+    of_the_job = ", ".join(name for name in names if name != TRACKING)
+    mends = [f"Remove or replace {of_the_job} in the job."] if of_the_job else []
+    mends += ["Give that registry an `address` or a `uri` that its jobs reach."] if TRACKING in names else []
+    sentence = " ".join(mends)
     return Refusal(Rule.CAPABILITY, reason, Lever.JOB_FIELDS, view.target.name, [], sentence)
 
 

@@ -31,12 +31,15 @@ class Rule(StrEnum):
     FAILOVER = "failover"  # a better site is only out for a reason whose failover is switched off
 
 
+TRACKING = "registry"  # refused where a job's metrics would not arrive: no field of the job, but what it runs with
+
+
 @dataclass(frozen=True, slots=True)
 class TargetView:
     """All that is known of one target when the decision is made.
 
     Attributes:
-        refused_fields: fields of the job that its driver refuses, as "field: why".
+        refused_fields: fields of the job that its driver refuses, as "field: why"; and TRACKING.
         avoided: why this run must not go there again, or "".
     """
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from landbridge.domain import residency
 from landbridge.domain.errors import LandbridgeError, NowhereToGoError, RefusedError, TransientError
 from landbridge.domain.gate import wanted_metrics
+from landbridge.domain.inventory import Role, Target
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.lineage import parse_lineage
 from landbridge.domain.placement import (
@@ -15,6 +16,7 @@ from landbridge.domain.placement import (
     Placement,
     PlacementRequest,
     TargetRuling,
+    TargetView,
     place,
     smallest_change,
     why_not,
@@ -26,7 +28,7 @@ from landbridge.domain.retrain import RunParts, decide
 from landbridge.domain.rollout import steps_of
 from landbridge.domain.scenario import Requirements, RolloutSpec
 from landbridge.domain.values import Pattern
-from landbridge.operations import connections, movements, preflight, probing
+from landbridge.operations import connections, movements, preflight, probing, tracking_reach
 from landbridge.operations.candidates import registration_movements
 from landbridge.operations.sites import known_environment, registry_site, serving_sites, serving_target_name
 from landbridge.operations.staging import data_movement
@@ -81,7 +83,7 @@ def last_parts(story: Story) -> RunParts | None:
 
 def find_place(story: Story, avoided: Mapping[str, str]) -> Placement:
     """Choose the target; a job that was begun stays where it is, unless that target is to be avoided."""
-    placement = place(placement_request(story), probing.views(story, avoided), datetime.now(UTC))
+    placement = place(placement_request(story), _views(story, avoided), datetime.now(UTC))
     begun = open_attempt(story)
     if begun is None or begun.target in {placement.chosen, *avoided} or begun.target not in story.inventory.targets:
         return placement
@@ -112,7 +114,7 @@ def require_place(story: Story, avoided: Mapping[str, str]) -> Placement:
 def explain_refusal(story: Story, target: str) -> tuple[Change, ...]:
     """All that stands between `target` and being eligible, with the smallest change for each."""
     connections.find_target(story.inventory, target)
-    return why_not(placement_request(story), probing.views(story, {}), datetime.now(UTC), target)
+    return why_not(placement_request(story), _views(story, {}), datetime.now(UTC), target)
 
 
 def placement_request(story: Story) -> PlacementRequest:
@@ -183,6 +185,24 @@ def refusal_of(story: Story, plan: Plan) -> RefusedError:
     return kind("The plan is refused: " + "; ".join(plan.refusals) + ".", hint, story.scenario.path)
 
 
+def _views(story: Story, avoided: Mapping[str, str]) -> tuple[TargetView, ...]:
+    """As placement wants them, with what training asks of a target beyond what any job does."""
+    return tuple(
+        replace(view, refused_fields=(*view.refused_fields, *_unreached(story, view.target)))
+        for view in probing.views(story, avoided)
+    )
+
+
+def _unreached(story: Story, target: Target) -> tuple[str, ...]:
+    if Role.TRAIN not in target.roles:
+        return ()
+    try:
+        said = tuple(tracking_reach.findings(story, target.name))
+    except LandbridgeError:  # a driver that cannot be used is refused with its own reason
+        return ()
+    return tuple(f"{item.field}: {item.detail}" for item in said if item.kind is FindingKind.REFUSED)
+
+
 def _as_begun(ruling: TargetRuling, target: str, job: str) -> TargetRuling:
     if ruling.target == target:
         return replace(ruling, chosen=True, reason=f"job {job} was begun here")
@@ -192,7 +212,7 @@ def _as_begun(ruling: TargetRuling, target: str, job: str) -> TargetRuling:
 def _findings(story: Story, placement: Placement) -> tuple[Finding, ...]:
     found: list[Finding] = []
     if placement.chosen is not None:
-        found += probing.findings(story, placement.chosen)
+        found += (*probing.findings(story, placement.chosen), *tracking_reach.findings(story, placement.chosen))
     for site in serving_sites(story):
         target = serving_target_name(story.inventory, site)
         environment = known_environment(story, target)

@@ -55,6 +55,15 @@ def test_training_on_azure_and_serving_on_premises_live_their_whole_life(
     assert jobs_begun(cloud) - before == 4  # first, new data, a bad model, a broken one
 
 
+def test_a_plan_says_that_the_registry_is_on_this_machine_only(home: Path, tmp_path: Path) -> None:
+    """Azure is asked through loopback here, so it may be on this machine: that is said, and not refused."""
+    story = make_tiny(make_playground(home, tmp_path / "scenarios", "cloud_train_onprem_deploy", "lake"))
+    said = story.run(command="plan")
+    assert said.code == 0, said.err
+    [finding] = [one for one in said.json["findings"] if one["field"] == "registry"]
+    assert (finding["kind"], "unless that is this machine too" in finding["detail"]) == ("note", True)
+
+
 def test_the_data_stays_in_the_cloud_and_the_model_crosses(cloud: Double, home: Path, tmp_path: Path) -> None:
     story = make_tiny(make_playground(home, tmp_path / "scenarios", "cloud_train_onprem_deploy", "lake"))
     story.good()

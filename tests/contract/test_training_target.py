@@ -31,7 +31,7 @@ from landbridge.domain.job import CommandJob, JobEnvironment, JobOutput, JobReso
 from landbridge.domain.plan import FindingKind
 from landbridge.domain.requests import ResolvedEnvironment, TrainingJob
 from landbridge.domain.values import JobPhase, JobRef, JobStatus, Json, Resources
-from landbridge.ports import CanListJobs, CanStreamLogs, TrainingTarget
+from landbridge.ports import CanListJobs, CanStreamLogs, RunsElsewhere, TrainingTarget
 
 from .conftest import assert_same_signatures
 
@@ -154,6 +154,8 @@ def test_signatures_are_those_of_the_ports(world: World) -> None:
     for port in (TrainingTarget, CanStreamLogs, CanListJobs):
         assert isinstance(world.connect(), port)
         assert_same_signatures(port, type(world.connect()))
+    if isinstance(world.connect(), RunsElsewhere):  # those of clusters and workspaces do
+        assert_same_signatures(RunsElsewhere, type(world.connect()))
 
 
 def test_a_good_job_succeeds_and_names_its_outputs(world: World) -> None:

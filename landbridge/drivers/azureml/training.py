@@ -10,6 +10,7 @@ from landbridge.domain.errors import InputError, LandbridgeError, NotFoundError
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.job import CommandJob
 from landbridge.domain.names import is_legal_label
+from landbridge.domain.network import is_loopback
 from landbridge.domain.plan import Finding
 from landbridge.domain.requests import TrainingJob
 from landbridge.domain.values import JobPhase, JobRef, JobStatus
@@ -17,6 +18,7 @@ from landbridge.drivers.azureml.capacity import jobs_of, measure
 from landbridge.drivers.azureml.client import JOBS, Object, Request, Workspace, connect
 from landbridge.drivers.azureml.computes import read_compute
 from landbridge.drivers.azureml.options import ComputeKind, read_options
+from landbridge.drivers.azureml.proxy import proxy_host
 from landbridge.drivers.azureml.training_findings import findings
 from landbridge.drivers.azureml.training_logs import lines
 from landbridge.drivers.azureml.training_outputs import collect
@@ -30,7 +32,7 @@ CANCEL_POLL_SECONDS = 0.5
 
 
 class AzureTraining:
-    """TrainingTarget, CanStreamLogs, CanListJobs."""
+    """TrainingTarget, CanStreamLogs, CanListJobs, RunsElsewhere."""
 
     def __init__(self, target: Target, inventory: Inventory) -> None:
         self._target = target
@@ -43,6 +45,10 @@ class AzureTraining:
 
     def findings(self, job: CommandJob) -> tuple[Finding, ...]:
         return findings(job, self._target, self._inventory, self._options)
+
+    def is_surely_elsewhere(self) -> bool:
+        """As the port says: where Azure is asked through this machine's loopback, what answers may be on this machine too."""
+        return not is_loopback(proxy_host(self._options.place.names.management))
 
     def submit(self, job: TrainingJob) -> JobRef:
         """As the port says. Raises RefusedError where the compute is at fault, not the job."""

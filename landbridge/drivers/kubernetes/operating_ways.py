@@ -3,10 +3,10 @@ the resolver that is passed in, because a NetworkPolicy knows no names."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from landbridge.domain.inventory import Inventory, Target
+from landbridge.domain.network import is_loopback
 from landbridge.drivers.kubernetes.operating_network import Passage, block
 from landbridge.drivers.kubernetes.operating_options import OperatingOptions, Way
 from landbridge.drivers.kubernetes.options import KubernetesOptions
@@ -32,7 +32,7 @@ def places(target: Target, options: KubernetesOptions, inventory: Inventory) -> 
     said: dict[tuple[str, int], Place] = {}
     for name, url in _urls(target, options, inventory):
         found = place(name, url)
-        if found and not _is_loopback(found.host):
+        if found and not is_loopback(found.host):
             said.setdefault((found.host, found.port), found)
     return tuple(said.values())
 
@@ -93,10 +93,3 @@ def _urls(target: Target, options: KubernetesOptions, inventory: Inventory) -> I
         if store.site == target.site:
             for url in store_urls(store.url, store.options, ""):
                 yield f"datastore {store.name}", url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -33,12 +33,13 @@ from landbridge.drivers.kubernetes.training_reading import JobReader
 from landbridge.drivers.kubernetes.training_state import Seen, index_of, is_final, read_message, reading
 from landbridge.drivers.kubernetes.training_submit import Site, output_key, submit
 
+OWN_LOOPBACK = frozenset({"hostNetwork", "containers", "initContainers"})  # a container beside ours may lead back here
 CANCEL_SECONDS = 15.0  # the job's own grace is 5 s, then its log is sent
 CANCEL_POLL_SECONDS = 0.2
 
 
 class KubernetesTraining:
-    """TrainingTarget, CanStreamLogs, CanListJobs."""
+    """TrainingTarget, CanStreamLogs, CanListJobs, RunsElsewhere."""
 
     def __init__(self, target: Target, inventory: Inventory) -> None:
         self._target = target
@@ -52,6 +53,11 @@ class KubernetesTraining:
 
     def findings(self, job: CommandJob) -> tuple[Finding, ...]:
         return findings(job, self._target, self._options)
+
+    def is_surely_elsewhere(self) -> bool:
+        """As the port says: a pod has a loopback of its own, unless `overrides` give it the node's or put something there."""
+        spec = self._options.overrides.get("spec")
+        return not isinstance(spec, dict) or OWN_LOOPBACK.isdisjoint(spec)
 
     def submit(self, job: TrainingJob) -> JobRef:
         """As the port says. Raises RefusedError when the namespace is not there: the target's fault, not the job's."""
