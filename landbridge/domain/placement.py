@@ -11,7 +11,7 @@ from landbridge.domain.capacity import Capacity, NodeCapacity
 from landbridge.domain.errors import InputError
 from landbridge.domain.nearest import nearest
 from landbridge.domain.placement_changes import apply_change
-from landbridge.domain.placement_rules import PREFERENCE, Question, ask, first_refusal
+from landbridge.domain.placement_rules import PREFERENCE, Question, ask, first_refusal, refused_unseen
 from landbridge.domain.placement_values import (
     Change,
     Lever,
@@ -28,6 +28,7 @@ from landbridge.domain.values import Resources, SiteKind
 __all__ = [
     "Capacity", "Change", "Lever", "NodeCapacity", "Placement", "PlacementRequest", "Refusal", "Rule",
     "TargetRuling", "TargetView", "apply_change", "place", "smallest_change", "why_not",
+    "worth_measuring",
 ]  # fmt: skip
 
 FAILOVER_OF: Mapping[Rule, FailoverReason] = {
@@ -76,6 +77,13 @@ def place(request: PlacementRequest, views: Sequence[TargetView], now: datetime)
     others = (_eligible(row.view, _room(row.view), chosen=False) for row in eligible[1:])
     spilled = FAILOVER_OF[cause.refusal.rule] if cause and cause.refusal else None
     return Placement(chosen.target, (chosen, *others, *refused), spilled)
+
+
+def worth_measuring(request: PlacementRequest, views: Sequence[TargetView], now: datetime) -> frozenset[str]:
+    """The targets whose capacity can change what `place` answers; all others are refused whatever they have free."""
+    question = ask(request, now)
+    seen = map(question.sighted, views)
+    return frozenset(view.target.name for view in seen if not refused_unseen(question, view))
 
 
 def smallest_change(placement: Placement) -> str:

@@ -6,6 +6,7 @@ A rule answers None, or a Refusal with the reason in numbers and the smallest ch
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 from typing import TypeAlias
 
 from landbridge.domain.capacity import shortage
@@ -64,6 +65,12 @@ def first_refusal(question: Question, view: TargetView) -> Refusal | None:
         if refusal is not None:
             return refusal
     return None
+
+
+def refused_unseen(question: Question, view: TargetView) -> bool:
+    """Whether a rule refuses the target that comes before those that look at its capacity."""
+    unseen = takewhile(lambda rule: rule is not _hardware, question.rules)
+    return any(rule(question, view) is not None for rule in unseen)
 
 
 def _role(_: Question, view: TargetView) -> Refusal | None:

@@ -83,7 +83,8 @@ def last_parts(story: Story) -> RunParts | None:
 
 def find_place(story: Story, avoided: Mapping[str, str]) -> Placement:
     """Choose the target; a job that was begun stays where it is, unless that target is to be avoided."""
-    placement = place(placement_request(story), _views(story, avoided), datetime.now(UTC))
+    request = placement_request(story)
+    placement = place(request, _views(story, avoided, request), datetime.now(UTC))
     begun = open_attempt(story)
     if begun is None or begun.target in {placement.chosen, *avoided} or begun.target not in story.inventory.targets:
         return placement
@@ -185,11 +186,11 @@ def refusal_of(story: Story, plan: Plan) -> RefusedError:
     return kind("The plan is refused: " + "; ".join(plan.refusals) + ".", hint, story.scenario.path)
 
 
-def _views(story: Story, avoided: Mapping[str, str]) -> tuple[TargetView, ...]:
+def _views(story: Story, avoided: Mapping[str, str], request: PlacementRequest | None = None) -> tuple[TargetView, ...]:
     """As placement wants them, with what training asks of a target beyond what any job does."""
     return tuple(
         replace(view, refused_fields=(*view.refused_fields, *_unreached(story, view.target)))
-        for view in probing.views(story, avoided)
+        for view in probing.views(story, avoided, request)
     )
 
 

@@ -1,6 +1,6 @@
 """Look at every target once, side by side, each within one deadline: a dead target costs at most that."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -8,7 +8,7 @@ from functools import partial
 from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.inventory import MaintenanceWindow, Role, Target
 from landbridge.domain.ledger import Kind, target_states
-from landbridge.domain.placement import Capacity, NodeCapacity, TargetView
+from landbridge.domain.placement import Capacity, NodeCapacity, PlacementRequest, TargetView, worth_measuring
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.values import Json, Resources
 from landbridge.operations import connections
@@ -20,18 +20,26 @@ DEADLINE_SECONDS = 2.0
 PLENTY = 1 << 60  # of what nobody declared
 
 
-def views(story: Story, avoided: Mapping[str, str]) -> tuple[TargetView, ...]:
+def views(story: Story, avoided: Mapping[str, str], request: PlacementRequest | None = None) -> tuple[TargetView, ...]:
     """One view per target of the inventory, with what operators said of it.
 
     Args:
         avoided: target → why this run must not go there again.
+        request: measure only targets that it does not refuse anyway; None = all.
     """
     states = operator_states(story.inventory.home)
-    measured = capacities(story)
+    targets = story.inventory.targets
+    unseen = {name: view(story, target, Capacity(), states.get(name, {}), avoided) for name, target in targets.items()}
+    wanted = worth_measuring(request, list(unseen.values()), datetime.now(UTC)) if request else frozenset(targets)
     return tuple(
-        view(story, target, measured.get(target.name, Capacity()), states.get(target.name, {}), avoided)
-        for target in story.inventory.targets.values()
+        _seen(unseen[name], targets[name], capacity, states.get(name, {}))
+        for name, capacity in {**dict.fromkeys(targets, Capacity()), **capacities(story, wanted)}.items()
     )
+
+
+def _seen(unseen: TargetView, target: Target, capacity: Capacity, states: Mapping[str, Json]) -> TargetView:
+    changed, seen = apply_states(target, capacity, states)
+    return replace(unseen, target=changed, capacity=seen)
 
 
 def operator_states(home: str) -> Mapping[str, Mapping[str, Json]]:
@@ -39,9 +47,9 @@ def operator_states(home: str) -> Mapping[str, Mapping[str, Json]]:
     return target_states(connections.ledger(home).entries(kind=Kind.TARGET_STATE))
 
 
-def capacities(story: Story) -> Mapping[str, Capacity]:
-    """Measure all training targets at once; one that does not answer in time is unreachable, with that reason."""
-    names = [target.name for target in training_targets(story.inventory)]
+def capacities(story: Story, wanted: Container[str] | None = None) -> Mapping[str, Capacity]:
+    """Measure all training targets, or those wanted, at once; one that does not answer in time is unreachable."""
+    names = [target.name for target in training_targets(story.inventory) if wanted is None or target.name in wanted]
     answers = side_by_side({name: partial(_measure, story, name) for name in names}, DEADLINE_SECONDS)
     late = Capacity(reachable=False, detail=f"no answer within {DEADLINE_SECONDS:g} s")
     return {name: answers.get(name, late) for name in names}

@@ -194,3 +194,22 @@ def _running() -> Any:
     from landbridge.domain.values import JobStatus
 
     return JobStatus(JobPhase.RUNNING)
+
+
+def test_nobody_asks_a_target_that_is_refused_whatever_it_has_free(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from landbridge.drivers.memory.training import MemoryTraining
+
+    measure, asked = MemoryTraining.capacity, set[str]()
+
+    def noted(target: Any) -> Any:
+        asked.add(target._target.name)
+        return measure(target)
+
+    monkeypatch.setattr(MemoryTraining, "capacity", noted)
+    story = world.pattern("onprem_lifecycle").story()
+    assert planning.find_place(story, {}).chosen == "rack"
+    assert asked == {"rack"}
+    planning.explain_refusal(story, "cloud-cpu")  # it tells all that stands in the way, so all are asked
+    assert asked == {"rack", "cloud-cpu", "aks"}

@@ -17,6 +17,7 @@ from landbridge.domain.placement import (
     apply_change,
     place,
     why_not,
+    worth_measuring,
 )
 from landbridge.domain.residency import HomedData, placement_allowed
 from landbridge.domain.scenario import DataAsset, FailoverReason, PlacementPolicy, Requirements
@@ -129,6 +130,13 @@ def test_the_order_of_the_inventory_changes_nothing(request_: PlacementRequest, 
     shuffled = list(views)
     dice.shuffle(shuffled)
     assert place(request_, views, NOW) == place(request_, shuffled, NOW)
+
+
+@given(requests, view_lists)
+def test_what_is_not_worth_measuring_changes_nothing(request_: PlacementRequest, views: list[TargetView]) -> None:
+    wanted = worth_measuring(request_, views, NOW)
+    unmeasured = [view if view.target.name in wanted else replace(view, capacity=Capacity()) for view in views]
+    assert place(request_, unmeasured, NOW) == place(request_, views, NOW)
 
 
 @given(requests, view_lists, st.integers(0, 4))
