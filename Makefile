@@ -75,6 +75,7 @@ bench: setup  ## what we claim, measured here
 	$(RUN) benchmarks/placement.py
 	$(RUN) benchmarks/redeploy.py
 	$(RUN) benchmarks/overhead.py
+	$(RUN) -m benchmarks.azure_plan
 
 bench-cluster: setup  ## what one process asks of a cluster of 1,000 pretended nodes; the first run builds it for a quarter of an hour
 	$(RUN) -m benchmarks.cluster_scale
