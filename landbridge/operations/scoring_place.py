@@ -31,7 +31,7 @@ def require_place(scored: Story, wanted: str, kept_out: Mapping[str, Movement]) 
     request = planning.placement_request(scored)
     if request.pattern not in OWN_RULES:
         request = replace(request, pattern=Pattern.HYBRID_TRAIN_DEPLOY)
-    views = [_view(view, kept_out) for view in probing.views(scored, {}, request)]
+    views = [_view(view, kept_out) for view in probing.views(scored, {})]
     now = datetime.now(UTC)
     placement = Placement(None, ())
     for asked in _rounds(scored, wanted, views):
