@@ -21,6 +21,7 @@ from landbridge.domain.operating import Change, Diagnosis, Examination, Namespac
 from landbridge.domain.placement import Capacity
 from landbridge.domain.plan import Check, Finding
 from landbridge.domain.requests import (
+    BatchOrder,
     Candidate,
     ColourSpec,
     EndpointStatus,
@@ -75,6 +76,37 @@ class RunsElsewhere(Protocol):
 
     def is_surely_elsewhere(self) -> bool:
         """Whether 127.0.0.1 in a job is never this machine; False where options or the way there leave it open. Asks nobody."""
+
+
+@runtime_checkable
+class CanBatchScore(Protocol):
+    """Scores files by a batch endpoint of its own; elsewhere a scoring is a training job like any other."""
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the target's options ask for it. Asks nobody."""
+
+    def foresee(self, order: BatchOrder) -> tuple[Finding, ...]:
+        """Name what would refuse `order` now: a name, a kind of file, the compute, a limit on numbers. Asks the target.
+
+        `order` is as far as it is known before anything moves: `model_url` and `data` may be "".
+        """
+
+    def submit(self, order: BatchOrder) -> JobRef:
+        """Ensure the endpoint, the deployment of the model version, and the one job of `order.name`.
+
+        A second submit returns the first job, whatever it holds. Blocks until the deployment is made.
+
+        Raises:
+            RefusedError, QuotaExceededError: the target takes it now from nobody.
+            CorruptError: the model's files are not those that were ordered.
+        """
+
+    def observe(self, ref: JobRef) -> JobStatus:
+        """As TrainingTarget. The output `predictions` is a folder of CSV files whose every line names the file of its row."""
+
+    def cancel(self, ref: JobRef) -> None:
+        """As TrainingTarget. The endpoint and its deployments stay."""
 
 
 @runtime_checkable
@@ -327,6 +359,7 @@ class Driver:
     `offers` asks the service behind a target for everything that it has to run on.
     `private_proof` reads whether all that a target stands on is private; it changes nothing, and what it cannot read is a failed
     check, never an error but for wrong options.
+    `batch`: how the service behind a training target scores by itself.
     `own_environments`: its targets make an environment of a job themselves where the inventory's `environments` say nothing.
     """
 
@@ -335,6 +368,7 @@ class Driver:
     registry: Callable[[RegistrySpec, Inventory], ModelRegistry] | None = None
     data: Callable[[Datastore, Inventory], DataStore] | None = None
     operations: Callable[[Target, Inventory], OperatedTarget] | None = None
+    batch: Callable[[Target, Inventory], CanBatchScore] | None = None
     check: Callable[[Target], Iterable[OptionProblem]] | None = None
     addresses: Callable[[Target, Inventory], Mapping[str, str]] | None = None
     public_egress: Callable[[Target, Inventory], tuple[str, ...]] | None = None

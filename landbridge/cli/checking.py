@@ -19,13 +19,22 @@ def check(path: Path, inventory: str) -> Checked:
         return _check_story(path, inventory)
     if kind == "inventory":
         return (str(path),), tuple(_inventory_faults(path))
+    return (str(path),), tuple(_faults(lambda: _reader(kind)(path)))
+
+
+def _reader(kind: str) -> Callable[[Path], object]:
+    """What reads a file that is checked alone."""
     if kind == "extension":
         from landbridge.files.extension import load_extension
 
-        return (str(path),), tuple(_faults(lambda: load_extension(path)))
+        return load_extension
+    if kind.startswith("batch "):
+        from landbridge.files.batch import load_batch_deployment, load_batch_endpoint
+
+        return load_batch_endpoint if kind == "batch endpoint" else load_batch_deployment
     from landbridge.files.job import load_job
 
-    return (str(path),), tuple(_faults(lambda: load_job(path)))
+    return load_job
 
 
 def _check_story(path: Path, inventory: str) -> Checked:

@@ -46,14 +46,14 @@ def new(
 
 
 def validate(
-    file: Annotated[str, typer.Argument(help="A scenario, a command job, an inventory or an extension.")],
+    file: Annotated[str, typer.Argument(help="A scenario, or one of the files named below.")],
     inventory: InventoryOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Check the files and name every fault.
 
-    A scenario is checked together with its job and inventory; a job, an inventory or an extension may also be given
-    alone. Every fault is told with file and line. Exit code 2 when there is one.
+    A scenario is checked together with its job and inventory; a job, an inventory, an extension, or a batch endpoint or
+    deployment of Azure ML may also be given alone. Every fault is told with file and line. Exit code 2 when there is one.
     """
     from landbridge.cli import show
     from landbridge.cli.asking import without_plugins

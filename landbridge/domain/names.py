@@ -66,6 +66,14 @@ def is_legal_deployment(name: str) -> bool:
     return is_legal_endpoint(name)
 
 
+def batch_endpoint_name(endpoint: str) -> str:
+    """Of the batch endpoint beside an online one: legal for Azure ML, and another for another endpoint."""
+    joined = f"{endpoint}-batch"
+    if is_legal_endpoint(joined):
+        return joined
+    return f"{endpoint[:17].rstrip('-')}-{hashlib.sha256(endpoint.encode()).hexdigest()[:8]}-batch"
+
+
 def is_legal_pair(endpoint: str, deployment: str) -> bool:
     """Azure ML on Kubernetes: both names legal, together 6–62 characters."""
     return (

@@ -62,6 +62,37 @@ class TrainingJob:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchOrder:
+    """One scoring by a batch endpoint, ready for one target.
+
+    Attributes:
+        name: deterministic, a legal DNS-1123 label ≤ 63: the idempotency key.
+        endpoint: made when it is not there; the model version becomes a deployment of it.
+        model_url: folder with the files of an MLflow model, digest-checked before anything is made of it.
+        data: the folder to score, or the one file (`is_file`), as a path or an fsspec URL.
+        files: all files of it, relative, with "/".
+        error_threshold: files that may fail; -1 = any number.
+        instance_type: "" = the target's own.
+        timeout_seconds: for one file.
+    """
+
+    name: str
+    endpoint: str
+    model: str
+    version: str
+    model_url: str
+    model_digest: str
+    data: str
+    files: tuple[str, ...]
+    is_file: bool = False
+    error_threshold: int = 0
+    instance_type: str = ""
+    environment_variables: Mapping[str, str] = field(default_factory=dict)
+    timeout_seconds: float = 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class TrackingRun:
     """A run of the tracking server; `environment` are the variables that let a job log to it (no secrets)."""
 

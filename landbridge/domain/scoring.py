@@ -1,6 +1,7 @@
 """Batch scoring: what is ordered, and the name that makes the same order the same job."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from landbridge.domain.digests import digest_value, short
@@ -38,7 +39,8 @@ class ScoringCounts:
 
     @property
     def summary(self) -> str:
-        failed = f", {self.failed_rows} rows and {self.failed_files} files failed" if self.failed_files else ""
+        rows = f"{self.failed_rows} rows and " if self.failed_rows else ""
+        failed = f", {rows}{self.failed_files} files failed" if self.failed_files else ""
         skipped = f", {self.skipped_files} files of other kinds skipped" if self.skipped_files else ""
         return f"{self.rows} rows of {self.files} files scored{failed}{skipped}"
 
@@ -53,6 +55,27 @@ def scoring_key(scenario: str, version: ModelVersion, data_digest: str, error_th
         "error_threshold": error_threshold,
     }
     return short(digest_value(parts), KEY_LENGTH)
+
+
+def summary_of(lines: Iterable[str], files: Sequence[str]) -> dict[str, Json]:
+    """The summary of predictions that nobody counted: each line names the file of its row, last of all names in it.
+
+    A file without a row has failed; how many rows it has, nobody knows.
+
+    Raises:
+        ValueError: a line names none of `files`.
+    """
+    names = re.compile("|".join(re.escape(name) for name in sorted(files, key=len, reverse=True)))
+    rows = dict.fromkeys(files, 0)
+    for number, line in enumerate(lines, 1):
+        named = names.findall(line)
+        if not named:
+            raise ValueError(f"line {number} of the predictions names no file of the data")
+        rows[named[-1]] += 1
+    failed = [name for name, count in rows.items() if not count]
+    errors: list[Json] = [{"file": name, "failed_rows": 0, "error": "no row of it was scored"} for name in failed]
+    counts: dict[str, Json] = {"files": len(files), "failed_files": len(failed), "rows": sum(rows.values())}
+    return {**counts, "failed_rows": 0, "skipped_files": [], "errors": errors}
 
 
 def counts_of(summary: Mapping[str, object]) -> ScoringCounts:

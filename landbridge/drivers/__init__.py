@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from landbridge.domain.errors import CapabilityMissingError, InputError
 from landbridge.domain.inventory import Datastore, Inventory, RegistrySpec, Target
 from landbridge.domain.nearest import nearest
-from landbridge.ports import DataStore, Driver, ModelRegistry, OperatedTarget, ServingTarget, TrainingTarget
+from landbridge.ports import (
+    CanBatchScore,
+    DataStore,
+    Driver,
+    ModelRegistry,
+    OperatedTarget,
+    ServingTarget,
+    TrainingTarget,
+)
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -30,6 +38,14 @@ def training_target(target: Target, inventory: Inventory) -> TrainingTarget:
         CapabilityMissingError: the driver cannot train, or its SDK is not installed.
     """
     connected: TrainingTarget = _connect("training", target.driver, f"target {target.name!r}", (target, inventory))
+    return connected
+
+
+def batch_target(target: Target, inventory: Inventory) -> CanBatchScore | None:
+    """Connect to what scores at `target` by itself; None when its driver has no such thing. Raises as `training_target`."""
+    if driver(target.driver).batch is None:
+        return None
+    connected: CanBatchScore = _connect("batch", target.driver, f"target {target.name!r}", (target, inventory))
     return connected
 
 

@@ -13,10 +13,17 @@ _KINDS = (
     ("features", "extension"),
     ("clusters", "kubeconfig"),
 )
+_BATCH = (
+    (r"^['\"]?\$schema['\"]?\s*:.*batchEndpoint\.", "batch endpoint"),
+    (r"^endpoint_name\s*:(?s:.*)^compute\s*:|^compute\s*:(?s:.*)^endpoint_name\s*:", "batch deployment"),
+)
+"""Azure ML's own files: an endpoint is told by its schema alone, and no online deployment has a compute."""
 OPERATIONS = "IT operations"
 OWNER = {
     "scenario": "data science",
     "job": "data science",
+    "batch endpoint": "data science",
+    "batch deployment": "data science",
     "inventory": OPERATIONS,
     "extension": OPERATIONS,
     "kubeconfig": OPERATIONS,
@@ -24,12 +31,13 @@ OWNER = {
 
 
 def kind_of(path: Path) -> str:
-    """`inventory`, `scenario`, `job`, `extension` or `kubeconfig`; "" for what has none of their keys, or cannot be read."""
+    """One of the keys of OWNER; "" for what has none of their keys, or cannot be read."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return next((kind for key, kind in _KINDS if re.search(rf"^['\"]?{key}['\"]?\s*:", text, re.MULTILINE)), "")
+    told = [(rf"^['\"]?{key}['\"]?\s*:", kind) for key, kind in _KINDS]
+    return next((kind for sign, kind in (*told, *_BATCH) if re.search(sign, text, re.MULTILINE)), "")
 
 
 def refuse_other_kinds(path: Path, wanted: str, named_by: str) -> None:

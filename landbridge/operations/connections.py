@@ -9,7 +9,7 @@ from landbridge.domain.errors import CapabilityMissingError, InputError
 from landbridge.domain.inventory import Inventory, Site, Target
 from landbridge.ledger import connect
 from landbridge.operations.target_options import target_faults
-from landbridge.ports import DataStore, ModelRegistry, ServingTarget, TracksRuns, TrainingTarget
+from landbridge.ports import CanBatchScore, DataStore, ModelRegistry, ServingTarget, TracksRuns, TrainingTarget
 
 if TYPE_CHECKING:
     from landbridge.ledger.sql import SqlLedger
@@ -27,6 +27,25 @@ def ledger(home: str) -> "SqlLedger":
 
 def training(inventory: Inventory, target: str) -> TrainingTarget:
     return drivers.training_target(_checked(find_target(inventory, target), inventory), inventory)
+
+
+def batch(inventory: Inventory, target: str) -> CanBatchScore | None:
+    """What scores at `target` by a batch endpoint; None where nothing does."""
+    return drivers.batch_target(_checked(find_target(inventory, target), inventory), inventory)
+
+
+def require_batch(inventory: Inventory, target: str) -> CanBatchScore:
+    found = batch(inventory, target)
+    if found is None:
+        raise CapabilityMissingError(
+            f"Target {target!r} has no batch endpoints.", "Order the scoring on another target.", inventory.path
+        )
+    return found
+
+
+def runner(inventory: Inventory, target: str, way: str) -> TrainingTarget | CanBatchScore:
+    """What runs a job. `way`: how it came there, "" = as a training job, else through a batch endpoint."""
+    return require_batch(inventory, target) if way else training(inventory, target)
 
 
 def serving(inventory: Inventory, target: str) -> ServingTarget:

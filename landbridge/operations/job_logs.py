@@ -24,8 +24,8 @@ def job_log(request: Request, attempt: int, follow: bool, kind: Kind = Kind.JOB)
         raise NotFoundError(
             f"No {what} job was run for scenario {scenario.name!r}.", f"Run it: `landbridge {command}`."
         )
-    ref = _find(scenario.name, entries, attempt)
-    target = connections.training(inventory, ref.target)
+    ref, way = _find(scenario.name, entries, attempt)
+    target = connections.runner(inventory, ref.target, way)
     if not isinstance(target, CanStreamLogs):
         raise CapabilityMissingError(
             f"Target {ref.target!r} cannot show the log of job {ref.name!r}.", "Look at it with the target's own tools."
@@ -33,10 +33,12 @@ def job_log(request: Request, attempt: int, follow: bool, kind: Kind = Kind.JOB)
     return ref, target.logs(ref, follow)
 
 
-def _find(scenario: str, entries: tuple[Entry, ...], attempt: int) -> JobRef:
+def _find(scenario: str, entries: tuple[Entry, ...], attempt: int) -> tuple[JobRef, str]:
+    """The job, and the way that it came to its target."""
     newest = [entry for entry in entries if entry.run_key == entries[0].run_key]
     for entry in newest:
         if attempt in (0, entry.payload["attempt"]):
-            return JobRef(str(entry.payload["target"]), str(entry.payload["name"]))
+            ref = JobRef(str(entry.payload["target"]), str(entry.payload["name"]))
+            return ref, str(entry.payload.get("way", ""))
     tries = ", ".join(sorted({str(entry.payload["attempt"]) for entry in newest}))
     raise NotFoundError(f"The last run of scenario {scenario!r} has no attempt {attempt}.", f"There are: {tries}.")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from landbridge.domain import residency
 from landbridge.domain.errors import (
@@ -27,7 +28,7 @@ from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.names import job_name
 from landbridge.domain.nearest import nearest
 from landbridge.domain.plan import Movement, MovementKind
-from landbridge.domain.requests import Snapshot
+from landbridge.domain.requests import BatchOrder, Snapshot
 from landbridge.domain.scenario import DataAsset
 from landbridge.domain.scoring import ScoringCounts, ScoringOrder, counts_of, scoring_key
 from landbridge.domain.values import JobPhase, Json, ModelVersion
@@ -37,6 +38,7 @@ from landbridge.operations import (
     connections,
     movements,
     preflight,
+    scoring_endpoint,
     scoring_place,
     shipping,
     staging,
@@ -51,6 +53,7 @@ from landbridge.runner import batch_scoring
 CODE = str(Path(batch_scoring.__file__).parent)
 MODEL, DATA, PREDICTIONS = "model", "data", "predictions"
 SUMMARY = "summary.json"
+ENDPOINT = "endpoint"  # a way to score
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Scoring:
     Attributes:
         story: the scenario's, with the scoring job instead of its own, the data to score, and the scoring's key.
         trained: the same with the data that the model was made of: it rules on where the model may be.
+        way: of a new job: "" = as a job, "endpoint" = through the target's batch endpoint.
     """
 
     order: ScoringOrder
@@ -67,6 +71,7 @@ class Scoring:
     trained: Story
     version: ModelVersion
     target: str
+    way: str = ""
 
     @property
     def data(self) -> StoredData:
@@ -118,8 +123,9 @@ def prepare(story: Story, order: ScoringOrder) -> Scoring:
     scored = replace(story, job=job, data={item.asset.name: item}, run_key=key)
     trained = replace(story, run_key=key)
     _require_at_home(scored)
-    target = _place(scored, trained, version, order.target)
-    scoring = Scoring(order, scored, trained, version, target)
+    target = _place(scored, trained, version, order)
+    way = ENDPOINT if scoring_endpoint.is_chosen(scored, target) else ""
+    scoring = Scoring(order, scored, trained, version, target, way)
     movements.require(staging.data_movement(scored, item, scoring.site))
     movements.require(model_movement(trained, version, scoring.site))
     preflight.require(story, scoring.site)
@@ -158,11 +164,11 @@ def submit(scoring: Scoring, shipped: shipping.Shipped, staged: staging.StagedIn
         _leave(scoring)
         number = len(training.attempts(story, Kind.SCORING)) + 1
         name = job_name(f"{story.scenario.name}-score", story.run_key, number)
-        attempt = Attempt(number, scoring.target, name, "")
+        attempt = Attempt(number, scoring.target, name, "", way=scoring.way)
         training.record_attempt(story, attempt, "submitted", _what(scoring), Kind.SCORING)
     inputs = {MODEL: _model_path(scoring, shipped), DATA: staged.values[scoring.data.asset.name]}
     try:
-        connections.training(story.inventory, attempt.target).submit(training.job_of(scoring.story, attempt, inputs))
+        _send(scoring, attempt, inputs, shipped.copies[scoring.site].digest)
     except (QuotaExceededError, RefusedError) as error:
         raise JobLostError(f"{attempt.target} refused job {attempt.name}: {error.message}", error.hint) from error
     return attempt
@@ -191,6 +197,8 @@ def follow(story: Story, attempt: Attempt, what: Mapping[str, Json]) -> Scored:
         raise training.failure(attempt, status, "landbridge logs --scoring")
     output = status.outputs.get(PREDICTIONS, "").removeprefix("file://")
     try:
+        if attempt.way:
+            scoring_endpoint.summarise(cast(list[str], what["files"]), Path(output), SUMMARY)
         counts = counts_of(json.loads((Path(output) / SUMMARY).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         lost: dict[str, Json] = {"outcome": JobPhase.FAILED, "reason": "NoSummary", "detail": str(error)}
@@ -199,9 +207,35 @@ def follow(story: Story, attempt: Attempt, what: Mapping[str, Json]) -> Scored:
             f"Job {attempt.name} on {attempt.target} succeeded but left no readable {SUMMARY} in {output or 'no output'}.",
             "Order the scoring again: it is made anew.",
         ) from error
+    if attempt.way and 0 <= cast(Mapping[str, int], what["order"])["error_threshold"] < counts.failed_files:
+        many: dict[str, Json] = {"outcome": JobPhase.FAILED, "reason": "FailedFiles", "detail": counts.summary}
+        training.record_attempt(story, attempt, JobPhase.FAILED, {**what, **many}, Kind.SCORING)
+        raise JobFailedError(
+            f"Job {attempt.name} on {attempt.target}: {counts.summary}.", "See `landbridge logs --scoring`."
+        )
     made: dict[str, Json] = {"output": output, "counts": dict(asdict(counts))}
     training.record_attempt(story, attempt, status.phase, {**what, **said, **made}, Kind.SCORING)
     return Scored(attempt.name, attempt.target, str(what["site"]), output, counts)
+
+
+def _send(scoring: Scoring, attempt: Attempt, inputs: Mapping[str, str], model_digest: str) -> None:
+    """Ensure the job on its target, by the attempt's way. `model_digest`: of the copy that is there."""
+    inventory = scoring.story.inventory
+    if not attempt.way:
+        connections.training(inventory, attempt.target).submit(training.job_of(scoring.story, attempt, inputs))
+        return
+    order = replace(
+        _batch_order(scoring),
+        name=attempt.name,
+        model_url=inputs[MODEL],
+        model_digest=model_digest,
+        data=inputs[DATA],
+    )
+    connections.require_batch(inventory, attempt.target).submit(order)
+
+
+def _batch_order(scoring: Scoring) -> BatchOrder:
+    return scoring_endpoint.order_of(scoring.story, scoring.version, scoring.order.error_threshold)
 
 
 def model_movement(trained: Story, version: ModelVersion, site: str) -> Movement:
@@ -209,15 +243,15 @@ def model_movement(trained: Story, version: ModelVersion, site: str) -> Movement
     return movements.planned(trained, MovementKind.MODEL, version.model, registry_site(trained), site)
 
 
-def _place(scored: Story, trained: Story, version: ModelVersion, wanted: str) -> str:
+def _place(scored: Story, trained: Story, version: ModelVersion, order: ScoringOrder) -> str:
     """The target of the attempt that was begun, else what placement chooses; the choice is written down."""
-    begun = _adopted(scored, wanted)
+    begun = _adopted(scored, order.target)
     if begun is not None:
         return begun.target
     moves = {site: model_movement(trained, version, site) for site in scored.inventory.sites}
-    placement = scoring_place.require_place(
-        scored, wanted, {site: move for site, move in moves.items() if not move.allowed}
-    )
+    kept_out = {site: move for site, move in moves.items() if not move.allowed}
+    asked = scoring_endpoint.order_of(scored, version, order.error_threshold)
+    placement = scoring_place.require_place(scored, order.target, kept_out, asked)
     payload: dict[str, Json] = dict(asdict(placement))
     entry = Entry(Kind.DECISION, scored.scenario.name, scored.run_key, "placement", time.time(), payload)
     connections.ledger(scored.inventory.home).record(entry)
@@ -243,7 +277,7 @@ def _leave(scoring: Scoring) -> None:
         if item.outcome or item.target == scoring.target:
             continue
         with suppress(LandbridgeError):  # a target that does not answer: what its job leaves, nobody asks for
-            connections.training(scoring.story.inventory, item.target).cancel(item.ref)
+            connections.runner(scoring.story.inventory, item.target, item.way).cancel(item.ref)
         left: dict[str, Json] = {"outcome": JobPhase.FAILED, "reason": "Left", "detail": f"ordered on {scoring.target}"}
         training.record_attempt(scoring.story, item, "left", {**_what(scoring), **left}, Kind.SCORING)
 
@@ -327,6 +361,8 @@ def _model_path(scoring: Scoring, shipped: shipping.Shipped) -> str:
 
 
 def _what(scoring: Scoring) -> dict[str, Json]:
+    """What whoever follows the job must know, also when the data is other by then."""
+    files: list[Json] = [file.path for file in scoring.data.snapshot.files]
     return {
         "model": scoring.version.model,
         "version": scoring.version.version,
@@ -335,4 +371,5 @@ def _what(scoring: Scoring) -> dict[str, Json]:
         "data_digest": scoring.data.snapshot.digest,
         "site": scoring.site,
         "order": dict(asdict(scoring.order)),
+        **({"files": files} if scoring.way else {}),  # a batch endpoint does not say which it read
     }

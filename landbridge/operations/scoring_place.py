@@ -5,22 +5,25 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from landbridge.domain.errors import NowhereToGoError, RefusedError, ResidencyError
+from landbridge.domain.inventory import Role
 from landbridge.domain.placement import Placement, Rule, TargetView, place, smallest_change
 from landbridge.domain.plan import Movement
+from landbridge.domain.requests import BatchOrder
 from landbridge.domain.values import Pattern
-from landbridge.operations import connections, planning, probing
+from landbridge.operations import connections, planning, probing, scoring_endpoint
 from landbridge.operations.story import Story
 
 OWN_RULES = {Pattern.PRIVATE_AKS, Pattern.ONPREM_LIFECYCLE}  # nothing of these leaves its kind of site
 
 
-def require_place(scored: Story, wanted: str, kept_out: Mapping[str, Movement]) -> Placement:
+def require_place(scored: Story, wanted: str, kept_out: Mapping[str, Movement], order: BatchOrder) -> Placement:
     """The target for the job of `scored`: `wanted`, or the best by the rules of placement.
 
     A pattern says where models are made, not where they are used: on other sites too, if data and model may be there.
 
     Args:
         kept_out: site → the movement of the model there, which is refused.
+        order: what a target that scores by a batch endpoint would be given; the job itself is none of its concern.
 
     Raises:
         ResidencyError: data or model may not be at the wanted target.
@@ -31,7 +34,7 @@ def require_place(scored: Story, wanted: str, kept_out: Mapping[str, Movement]) 
     request = planning.placement_request(scored)
     if request.pattern not in OWN_RULES:
         request = replace(request, pattern=Pattern.HYBRID_TRAIN_DEPLOY)
-    views = [_view(view, kept_out) for view in probing.views(scored, {})]
+    views = [_by_endpoint(_view(view, kept_out), scored, order) for view in probing.views(scored, {})]
     now = datetime.now(UTC)
     placement = Placement(None, ())
     for asked in _rounds(scored, wanted, views):
@@ -52,6 +55,13 @@ def _rounds(scored: Story, wanted: str, views: Sequence[TargetView]) -> list[lis
 def _view(view: TargetView, kept_out: Mapping[str, Movement]) -> TargetView:
     movement = kept_out.get(view.target.site)
     return replace(view, avoided=f"the model may not be there: {movement.rule}") if movement else view
+
+
+def _by_endpoint(view: TargetView, scored: Story, order: BatchOrder) -> TargetView:
+    if Role.TRAIN not in view.target.roles:
+        return view
+    refused = scoring_endpoint.refused_fields(scored, view.target.name, order)
+    return view if refused is None else replace(view, refused_fields=refused)
 
 
 def _refusal(scored: Story, wanted: str, placement: Placement) -> RefusedError:

@@ -17,7 +17,7 @@ from landbridge.operations.scoring import Scored
 from landbridge.operations.story import Story
 from landbridge.operations.training import Attempt
 
-OF_THE_ATTEMPT = ("attempt", "target", "name", "tracking_run")
+OF_THE_ATTEMPT = ("attempt", "target", "name", "tracking_run", "way")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ def order_again(story: Story, begun: Begun) -> ScoringOrder | None:
         TransientError: the target did not answer.
     """
     try:
-        status = connections.training(story.inventory, begun.attempt.target).observe(begun.attempt.ref)
+        target = connections.runner(story.inventory, begun.attempt.target, begun.attempt.way)
+        status = target.observe(begun.attempt.ref)
     except NotFoundError:
         return _same_order(story, begun)
     return _same_order(story, begun) if status.reason == "NotStarted" else None
@@ -96,13 +97,14 @@ def end_given_up(story: Story) -> list[str]:
         target, name = str(entry.payload["target"]), _name(entry)
         if entry.payload.get("reason") != "Left" or target not in story.inventory.targets:
             continue
-        driver, ref = connections.training(story.inventory, target), _begun(entry).attempt.ref
+        attempt = _begun(entry).attempt
+        driver = connections.runner(story.inventory, target, attempt.way)
         try:
-            if driver.observe(ref).phase.is_final:
+            if driver.observe(attempt.ref).phase.is_final:
                 continue
         except NotFoundError:
             continue
-        driver.cancel(ref)
+        driver.cancel(attempt.ref)
         ended.append(f"scoring job {name} on {target} was given up")
     return ended
 
@@ -128,5 +130,6 @@ def _name(entry: Entry) -> str:
 
 def _begun(entry: Entry) -> Begun:
     said = entry.payload
-    attempt = Attempt(int(str(said["attempt"])), str(said["target"]), _name(entry), str(said["tracking_run"]))
+    target, run, way = str(said["target"]), str(said["tracking_run"]), str(said.get("way", ""))
+    attempt = Attempt(int(str(said["attempt"])), target, _name(entry), run, way=way)
     return Begun(entry.run_key, attempt, {key: value for key, value in said.items() if key not in OF_THE_ATTEMPT})

@@ -24,13 +24,19 @@ START_SECONDS = 10.0  # a claimed job whose starter died is started by the next 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at the job of a run key. `tracking_run` is the run in the tracking site's registry."""
+    """One try at the job of a run key.
+
+    Attributes:
+        tracking_run: the run in the tracking site's registry.
+        way: how it came to the target: "" = as a job, "endpoint" = through a batch endpoint.
+    """
 
     number: int
     target: str
     name: str
     tracking_run: str
     outcome: str = ""
+    way: str = ""
 
     @property
     def summary(self) -> str:
@@ -64,9 +70,8 @@ def attempts(story: Story, kind: Kind = Kind.JOB) -> tuple[Attempt, ...]:
         number = int(str(payload["attempt"]))
         known = found.get(number)
         outcome = str(payload.get("outcome", "")) or (known.outcome if known else "")
-        found[number] = Attempt(
-            number, str(payload["target"]), str(payload["name"]), str(payload["tracking_run"]), outcome
-        )
+        target, name, run = (str(payload[key]) for key in ("target", "name", "tracking_run"))
+        found[number] = Attempt(number, target, name, run, outcome, str(payload.get("way", "")))
     return tuple(found[number] for number in sorted(found))
 
 
@@ -130,7 +135,7 @@ def wait(story: Story, attempt: Attempt) -> TrainedJob:
 
 def await_final(story: Story, attempt: Attempt) -> JobStatus:
     """Read the job until it is final; one that is overdue is cancelled, and failed."""
-    target = connections.training(story.inventory, attempt.target)
+    target = connections.runner(story.inventory, attempt.target, attempt.way)
     since, pause = time.monotonic(), 0.02
     status = target.observe(attempt.ref)
     while not status.phase.is_final:
@@ -227,6 +232,7 @@ def record_attempt(
         "target": attempt.target,
         "name": attempt.name,
         "tracking_run": attempt.tracking_run,
+        **({"way": attempt.way} if attempt.way else {}),
         **(more or {}),
     }
     key = f"attempt-{attempt.number}-{event}"

@@ -116,6 +116,14 @@ def test_a_folder_goes_over_once_for_many_jobs(aml: AzureWorld, azure: Double, t
     assert len([*azure.record.asked("PUT", "/data/a.csv")]) == 1
 
 
+def test_the_same_files_in_a_folder_of_another_name_are_found_there(aml: AzureWorld, tmp_path: Path) -> None:
+    for name in ("june", "july"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.csv").write_text("rows\n")
+        job = a_job(f"{READ}/a.csv", name, said={"inputs": data()}, inputs={"data": str(tmp_path / name)})
+        assert aml.settle(aml.connect().submit(job)).phase is JobPhase.SUCCEEDED
+
+
 @pytest.mark.parametrize(
     ("environment", "sent"),
     [

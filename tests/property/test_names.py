@@ -4,6 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from landbridge.domain.names import (
+    batch_endpoint_name,
     colour_name,
     endpoint_problem,
     is_legal_endpoint,
@@ -50,6 +51,15 @@ def test_an_endpoint_without_a_problem_is_legal_here_and_on_azure_with_every_col
     if not endpoint_problem(name):
         assert is_legal_label(name)
         assert all(is_legal_pair(name, colour) for colour in ("blue", "green"))
+
+
+@given(words, words)
+@example("a" * 27, "a" * 28)
+@example("a" * 16 + "-b" * 8, "a" * 16 + "-b" * 7 + "-c")
+def test_the_batch_endpoint_beside_an_endpoint_is_legal_and_its_own(one: str, two: str) -> None:
+    if is_legal_endpoint(one) and is_legal_endpoint(two):
+        assert is_legal_endpoint(batch_endpoint_name(one))
+        assert (batch_endpoint_name(one) == batch_endpoint_name(two)) is (one == two)
 
 
 @given(words)

@@ -101,3 +101,27 @@ def test_json_is_all_there_is_on_standard_output(folder: Path) -> None:
     said = landbridge("validate", str(folder / SCENARIO), "-o", "json")
     assert said.json["problems"]
     assert said.err == ""
+
+
+ENDPOINT = "$schema: https://azuremlschemas.azureedge.net/latest/batchEndpoint.schema.json\nname: heart-batch\n"
+DEPLOYMENT = "name: blue\nendpoint_name: heart-batch\nmodel: azureml:heart:1\ncompute: azureml:cpu\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "said"),
+    [
+        (ENDPOINT, "descripton: x\n", "Write `description`"),
+        (DEPLOYMENT, "minibatch_size: 2\n", "Write `mini_batch_size`"),
+        (f"type: model\n{DEPLOYMENT}", "settings: {error_treshold: 1}\n", "Write `error_threshold`"),
+    ],
+)
+def test_files_of_batch_endpoints_are_valid_as_they_are_published(
+    tmp_path: Path, text: str, wrong: str, said: str
+) -> None:
+    file = tmp_path / "batch.yml"
+    file.write_text(text)
+    assert landbridge("validate", str(file)).out == f"Valid: {file}\n"
+    file.write_text(text + wrong)
+    refused = landbridge("validate", str(file))
+    assert (refused.code, said in refused.err) == (2, True)
+    assert f"batch.yml:{text.count(chr(10)) + 1}" in refused.err

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from landbridge.domain.inventory import Inventory, Network, Target
 from landbridge.domain.offers import OfferedCompute
 from landbridge.domain.plan import Check
-from landbridge.ports import Driver, OperatedTarget, OptionProblem, ServingTarget, TrainingTarget
+from landbridge.ports import CanBatchScore, Driver, OperatedTarget, OptionProblem, ServingTarget, TrainingTarget
 
 
 def _training(target: Target, inventory: Inventory) -> TrainingTarget:
@@ -18,6 +18,12 @@ def _serving(target: Target, inventory: Inventory) -> ServingTarget:
     from landbridge.drivers.azureml.serving import AzureServing
 
     return AzureServing(target, inventory)
+
+
+def _batch(target: Target, inventory: Inventory) -> CanBatchScore:
+    from landbridge.drivers.azureml.batch import AzureBatch
+
+    return AzureBatch(target, inventory)
 
 
 def _operations(target: Target, inventory: Inventory) -> OperatedTarget:
@@ -56,6 +62,7 @@ DRIVER = Driver(
     training=_training,
     serving=_serving,
     operations=_operations,
+    batch=_batch,
     check=_check,
     addresses=_addresses,
     private_proof=_private_proof,

@@ -115,10 +115,11 @@ def upload(workspace: Workspace, source: Path, store: str = "") -> Spot:
     store = store or default_store(workspace)
     container = datastore(workspace, store)
     base = f"{FOLDER}/{files.key}"
-    if not container.has(f"{base}/{DONE}"):
-        inner = source.name if source.is_dir() else ""
+    inner = source.name if source.is_dir() else ""  # of a file, the name is in the digest
+    done = f"{base}/{inner}{DONE}"
+    if not container.has(done):
         container.upload({"/".join(filter(None, (base, inner, name))): path for name, path in files.files.items()})
-        container.write(f"{base}/{DONE}", files.digest.encode())
+        container.write(done, files.digest.encode())
     return Spot(store, f"{base}/{source.name}{'/' if source.is_dir() else ''}")
 
 

@@ -26,6 +26,7 @@ SERVERLESS = "serverless"
 ENDPOINTS = ("", "managed", "kubernetes")
 AUTH_MODES = ("", "key", "aml_token", "aad_token")
 ACCESS = ("", "enabled", "disabled")
+SCORING = ("", "job", "endpoint")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _GROUP = re.compile(r"[-\w.()]{1,90}")
 _WORKSPACE = re.compile(r"[A-Za-z0-9][-\w]{1,32}")
@@ -81,6 +82,7 @@ class AzureOptions:
         endpoints: managed or kubernetes, for serving; "" = kubernetes where `compute` is one, else managed.
         auth_mode: how an endpoint that is made here knows its callers: key, aml_token or aad_token; "" = key.
         public_network_access: of a managed endpoint that is made here: enabled or disabled; "" = enabled.
+        batch_scoring: how `landbridge score` works here: a job, or a batch endpoint of `compute`; "" = job.
         operations: read by `landbridge ops` alone; see operating_options.py.
     """
 
@@ -97,6 +99,7 @@ class AzureOptions:
     endpoints: str = ""
     auth_mode: str = ""
     public_network_access: str = ""
+    batch_scoring: str = ""
     operations: Mapping[str, Json] = field(default_factory=dict)
 
     @property
@@ -170,7 +173,7 @@ def _identifiers(given: Mapping[str, str]) -> Iterator[OptionProblem]:
 
 def _choices(given: Mapping[str, str]) -> Iterator[OptionProblem]:
     kinds = tuple(map(str, ComputeKind))
-    legal = {"cloud": tuple(CLOUDS), "kind": kinds, "endpoints": ENDPOINTS}
+    legal = {"cloud": tuple(CLOUDS), "kind": kinds, "endpoints": ENDPOINTS, "batch_scoring": SCORING}
     for key, words in (legal | {"auth_mode": AUTH_MODES, "public_network_access": ACCESS}).items():
         if key in given and given[key] not in words:
             message = f"there is no {key} {given[key]!r}{nearest(given[key], words)}."
@@ -182,6 +185,9 @@ def _choices(given: Mapping[str, str]) -> Iterator[OptionProblem]:
         )
     if compute in {"", SERVERLESS} and kind in {ComputeKind.AML, ComputeKind.KUBERNETES}:
         yield OptionProblem("kind", f"{kind} needs the name of a compute.", "Add `compute:`.")
+    if compute in {"", SERVERLESS} and given.get("batch_scoring") == "endpoint":
+        hint = "Add `compute:`, a compute cluster or an attached Kubernetes cluster; or write job."
+        yield OptionProblem("batch_scoring", "a batch endpoint needs the name of a compute.", hint)
     yield from _of_endpoints(given, on_cluster=compute not in {"", SERVERLESS} and kind in {"", ComputeKind.KUBERNETES})
     if given.get("namespace") and kind not in {"", ComputeKind.KUBERNETES}:
         hint = "Remove `namespace`: only an attached Kubernetes compute has one."

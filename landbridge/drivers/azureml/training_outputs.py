@@ -38,7 +38,7 @@ def collect(workspace: Workspace, folder: Path, job: Object) -> dict[str, str]:
     with translated(f"fetching outputs to {folder}"):
         for name, spot in spots.items():
             if not (folder / name).exists():
-                _fetch(workspace, folder / name, spot, outputs[name].get("jobOutputType") == "uri_file")
+                fetch(workspace, folder / name, spot, outputs[name].get("jobOutputType") == "uri_file")
     return {name: f"file://{folder / name}" for name in spots}
 
 
@@ -54,7 +54,8 @@ def _spot(job: str, name: str, output: Mapping[str, object], default: str) -> Sp
     )
 
 
-def _fetch(workspace: Workspace, destination: Path, spot: Spot, is_file: bool) -> None:
+def fetch(workspace: Workspace, destination: Path, spot: Spot, is_file: bool) -> None:
+    """Make `destination` the folder, or the file, at `spot`."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination.parent, prefix=f".{destination.name}-") as beside:
         whole = Path(beside) / "whole"

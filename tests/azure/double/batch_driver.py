@@ -82,7 +82,8 @@ def mlflow_model(order: Order) -> MiniBatch:
     def run(batch: list[str]) -> Any:
         tables = []
         for path in batch:
-            predicted = model.predict(pd.read_csv(path))
+            read = pd.read_parquet if path.endswith(".parquet") else pd.read_csv
+            predicted = model.predict(read(path))
             tables.append(
                 pd.DataFrame({"row": range(len(predicted)), "prediction": predicted, "file": Path(path).name})
             )

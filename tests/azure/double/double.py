@@ -67,7 +67,7 @@ class Double:
         self.jobs = Jobs(world, assets, self.computes, self.login, self.network)
         self.deployments = Deployments(world, self.computes, self._ground.forks, self.network)
         self.endpoints = endpoints = Endpoints(world, self.deployments, self.login)
-        batch = Batch(world, self.jobs, self.login)
+        self.batch = batch = Batch(world, self.jobs, self.login)
         scoring = Scoring(world, endpoints, self.deployments, batch)
         self.regions = Regions(world)
         ours = (self.computes, self.jobs, endpoints, self.deployments, batch, self.clusters)

@@ -81,12 +81,15 @@ class Jobs:
     def shown(self, resource: dict[str, Json]) -> dict[str, Json]:
         """As a GET answers it now."""
         value = copy.deepcopy(resource)
+        value.pop("parent", None)  # known to the run history alone
         value["properties"]["status"] = self.run(resource["name"]).status
         return value
 
     async def _list(self, request: Request) -> Response:
         found = reversed(self._world.resources.children(request.scope["path"]))  # the newest first
         shown = SHOWN[request.query_params.get("listViewType", "All").lower()]
+        kind = request.query_params.get("jobType", "")
+        found = (one for one in found if kind in {"", one["properties"]["jobType"]})
         return JSONResponse({"value": [self.shown(one) for one in found if one["properties"]["isArchived"] in shown]})
 
     async def _get(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from tests.azure.double.wire import ArmError, bad_request
 from tests.azure.double.world import ARTIFACTS, World
 
 _STORE = re.compile(
-    r"azureml://(?:subscriptions/.+?/)?datastores/(?P<store>[^/]+)(?:/paths)?/(?P<path>.*)", re.IGNORECASE
+    r"azureml:/?/(?:subscriptions/.+?/)?datastores/(?P<store>[^/]+)(?:/paths)?/(?P<path>.*)", re.IGNORECASE
 )
 _JOB = re.compile(
     r"azureml://(?:subscriptions/.+?/)?jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths)?/?(?P<path>.*)"

@@ -35,6 +35,9 @@ def test_the_least_is_enough_and_means_serverless() -> None:
     ("options", "key", "words"),
     [
         ({"subscription_id": "mine"}, "subscription_id", "no identifier"),
+        ({"batch_scoring": "endpiont", "compute": "cpu"}, "batch_scoring", "endpoint"),
+        ({"batch_scoring": "endpoint"}, "batch_scoring", "needs the name of a compute"),
+        ({"batch_scoring": "endpoint", "compute": "serverless"}, "batch_scoring", "needs the name of a compute"),
         ({"tenant_id": "contoso.com"}, "tenant_id", "no identifier"),
         ({"workspace": "a/b"}, "workspace", "no legal name"),
         ({"workspace": "ml-"}, "workspace", "ends in a dash"),

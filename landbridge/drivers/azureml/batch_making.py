@@ -1,0 +1,121 @@
+"""Make batch endpoints and their deployments; each waits for its turn, and until Azure says that it is done. Safe to repeat."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from landbridge.domain.azure.online import DEPLOYMENTS_OF_AN_ENDPOINT, ENDPOINTS_OF_A_REGION
+from landbridge.domain.errors import ConflictError, PermanentError
+from landbridge.domain.plan import Finding
+from landbridge.drivers.azureml.batch_bodies import new_endpoint
+from landbridge.drivers.azureml.client import Request, Workspace
+from landbridge.drivers.azureml.serving_reading import ENDED, ONLINE, is_busy, is_ours, state_of
+from landbridge.drivers.findings import refused
+
+Object = dict[str, Any]
+
+BATCH = ONLINE  # the API version: of one document
+WAIT_SECONDS = 600.0  # for an endpoint or a deployment: Azure checks what it names, and starts no machine
+TURN_SECONDS = 120.0  # for what goes on already
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_GROWTH = 0.05, 5.0, 1.5  # between two looks
+ROOM, NAME = "endpoints", "endpoint.name"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMaker:
+    """Reads and makes the batch endpoints of one workspace for one target."""
+
+    workspace: Workspace
+    target: str
+
+    def ensure_endpoint(self, endpoint: str) -> Object:
+        """Return the endpoint when it takes deployments.
+
+        Raises:
+            PermanentError: somebody else made it.
+        """
+        path = f"batchEndpoints/{endpoint}"
+        found = self._settled(endpoint, path)
+        if found is not None and not is_ours(found, self.target):
+            word = self._foreign(endpoint)
+            raise PermanentError(word.detail, word.hint)
+        if found is not None and state_of(found) not in ENDED:
+            return found
+        return self._make(endpoint, path, new_endpoint(self.target, str(self.workspace.resource()["location"])))
+
+    def ensure_deployment(self, endpoint: str, name: str, body: Object) -> Object:
+        """Return the deployment when it takes jobs. One that failed is made anew."""
+        path = f"batchEndpoints/{endpoint}/deployments/{name}"
+        found = self._settled(endpoint, path)
+        if found is not None and state_of(found) not in ENDED:
+            return found
+        if found is not None:
+            doing = f"deleting {path}"
+            self.workspace.finish(self.workspace.ask(Request("DELETE", path, doing, BATCH)), doing, WAIT_SECONDS)
+        return self._make(endpoint, path, body)
+
+    def obstacles(self, endpoint: str, deployment: str) -> Iterator[Finding]:
+        """What stands in the way of this deployment: somebody else's endpoint, or Azure's limits on numbers."""
+        found = self._find(f"batchEndpoints/{endpoint}")
+        if found is None:
+            yield from self._too_many_endpoints()
+            return
+        if not is_ours(found, self.target):
+            yield self._foreign(endpoint)
+        there = self._deployments(endpoint)
+        if deployment not in {one["name"] for one in there} and len(there) >= DEPLOYMENTS_OF_AN_ENDPOINT:
+            first = min(there, key=lambda one: str((one.get("systemData") or {}).get("createdAt") or ""))
+            detail = f"Batch endpoint {endpoint} has {len(there)} deployments, as many as Azure gives to an endpoint."
+            yield refused(
+                ROOM, detail, f"Delete those that nobody scores with any more; the oldest is {first['name']}."
+            )
+
+    def _too_many_endpoints(self) -> Iterator[Finding]:
+        """In this workspace; those of other workspaces of the region count too, and are not asked."""
+        doing, kinds = f"counting the endpoints of {self.workspace.place.label}", ("batchEndpoints", "onlineEndpoints")
+        here = sum(1 for kind in kinds for _ in self.workspace.items(kind, BATCH, doing))
+        if here >= ENDPOINTS_OF_A_REGION:
+            detail = (
+                f"{self.workspace.place.label} has {here} endpoints, as many as Azure gives to a subscription here."
+            )
+            yield refused(ROOM, detail, "Delete endpoints that nobody needs, or have the limit raised.")
+
+    def _foreign(self, endpoint: str) -> Finding:
+        detail = f"A batch endpoint {endpoint} is in the workspace already, and target {self.target} did not make it."
+        hint = f"Choose another endpoint.name, or hand it over: give it the tag landbridge.target={self.target}."
+        return refused(NAME, detail, hint)
+
+    def _make(self, endpoint: str, path: str, body: Object) -> Object:
+        doing = f"making {path}"
+        try:
+            self.workspace.finish(self.workspace.put(path, BATCH, body, doing), doing, WAIT_SECONDS)
+        except ConflictError:  # our own request, sent again after its answer was lost, or another submit's
+            if self._settled(endpoint, path) is None:
+                raise
+        made = self._settled(endpoint, path)
+        if made is None or state_of(made) in ENDED:
+            raise ConflictError(f"{path} was {'deleted' if made is None else 'changed'} just now.", "Try again.")
+        return made
+
+    def _settled(self, endpoint: str, path: str) -> Object | None:
+        """What is at `path`, once no operation goes on at the endpoint: until its end Azure begins no other.
+
+        Raises:
+            ConflictError: one does not end.
+        """
+        deadline, pause = time.monotonic() + TURN_SECONDS, FIRST_PAUSE_SECONDS
+        while (whole := self._find(f"batchEndpoints/{endpoint}")) and is_busy(whole, self._deployments(endpoint)):
+            if time.monotonic() > deadline:
+                message = f"Another operation on batch endpoint {endpoint} has not ended within {TURN_SECONDS:.0f} s."
+                raise ConflictError(message, "Try again when it has.")
+            time.sleep(pause)
+            pause = min(LONGEST_PAUSE_SECONDS, pause * PAUSE_GROWTH)
+        return self._find(path) if whole else None
+
+    def _deployments(self, endpoint: str) -> list[Object]:
+        path = f"batchEndpoints/{endpoint}/deployments"
+        return list(self.workspace.items(path, BATCH, f"reading {path}"))
+
+    def _find(self, path: str) -> Object | None:
+        return self.workspace.find(path, BATCH, f"reading {path}")
