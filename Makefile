@@ -50,6 +50,9 @@ test-cluster: setup  ## tests on two real Kubernetes clusters, as root; the firs
 test-cluster-slow: setup  ## the other patterns on them, and their faults while a scenario runs
 	$(RUN) -m pytest tests/cluster -m "cluster and slow" -n 0
 
+lab-build: setup  ## what the two clusters are made of, into the cache; the first time it takes minutes
+	$(RUN) -m tests.cluster.lab build
+
 lab-up: setup  ## the two clusters, to work with: /run/landbridge-lab/onprem.kubeconfig and cloud.kubeconfig
 	$(RUN) -m tests.cluster.lab up
 
@@ -83,4 +86,4 @@ bench-cluster: setup  ## what one process asks of a cluster of 1,000 pretended n
 clean:  ## the environment and what demos left
 	rm -rf .venv .uv .demo
 
-.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-azure test-azure-slow test-cluster test-cluster-slow lab-up lab-down check bench bench-cluster clean
+.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-azure test-azure-slow test-cluster test-cluster-slow lab-build lab-up lab-down check bench bench-cluster clean

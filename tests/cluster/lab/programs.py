@@ -22,20 +22,27 @@ _KUBERNETES_FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One static binary."""
+    """One static binary.
+
+    Attributes:
+        module: the folder with its go.mod. Programs of one module are built from the same versions, so what they share
+            is compiled once.
+        package: what to build: a main package of the module, or one that its go.mod names as a tool.
+    """
 
     name: str
+    module: str
     package: str = "."
-    """What to build: the folder's own main package, or one that its go.mod names as a tool."""
     link_flags: str = ""
 
     @property
     def folder(self) -> Path:
-        return GO_SOURCES / self.name
+        return GO_SOURCES / self.module
 
     def cached(self) -> Path:
         """Return where the binary is once built; another source, another path."""
-        sources = sorted(path for path in self.folder.iterdir() if path.suffix in {".go", ".mod", ".sum"})
+        own = self.folder / self.package
+        sources = [*sorted(self.folder.glob("go.*")), *sorted(own.glob("*.go"))]  # none of its own where it is a tool
         texts = [part for path in sources for part in (path.name, path.read_bytes())]
         return cache_folder() / "programs" / f"{self.name}-{digest(self.package, self.link_flags, *texts)}" / self.name
 
@@ -43,12 +50,12 @@ class Program:
 PROGRAMS = {
     program.name: program
     for program in (
-        Program("pause"),
-        Program("objectstore", "github.com/versity/versitygw/cmd/versitygw"),
-        Program("coredns"),
-        Program("gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway"),
-        Program("kube", link_flags=_KUBERNETES_FLAGS),
-        Program("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+        Program("pause", "pause"),
+        Program("objectstore", "objectstore", "github.com/versity/versitygw/cmd/versitygw"),
+        Program("coredns", "cluster", "./coredns"),
+        Program("gateway", "cluster", "github.com/envoyproxy/gateway/cmd/envoy-gateway"),
+        Program("kube", "cluster", "./kube", _KUBERNETES_FLAGS),
+        Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     )
 }
 CRD_SOURCES = {
@@ -57,7 +64,7 @@ CRD_SOURCES = {
         ("gatewayclasses", "gateways", "httproutes", "referencegrants", "grpcroutes", "backendtlspolicies"),
     ),
     "github.com/envoyproxy/gateway": (
-        "charts/gateway-helm/charts/crds/crds/generated/gateway.envoyproxy.io_",
+        "charts/gateway-helm/crds/generated/gateway.envoyproxy.io_",
         ("envoyproxies",),
     ),
 }
