@@ -29,7 +29,11 @@ demo-down:  ## end what the demos started, and delete what they left
 	@test ! -x .venv/bin/landbridge || LANDBRIDGE_HOME=$(CURDIR)/.demo .venv/bin/landbridge down --jobs
 	rm -rf .demo
 
-test: setup check  ## lint, types, architecture, and all tests but those below; three at once, for many of them wait
+test: setup lint  ## lint, types, architecture, and all tests but those below
+	@$(MAKE) --no-print-directory -j 2 types quick
+
+# Three at once on two cores: many of them wait.
+quick: setup
 	$(RUN) -m pytest -n 3 --ignore tests/azure --ignore tests/cluster
 
 test-slow: setup  ## all patterns, with real training; services killed; rules tried on more inputs
@@ -59,9 +63,13 @@ lab-up: setup  ## the two clusters, to work with: /run/landbridge-lab/onprem.kub
 lab-down: setup  ## end them, and leave nothing but the cache
 	$(RUN) -m tests.cluster.lab down
 
-check: setup  ## lint, types, architecture
+check: lint types  ## lint, types, architecture
+
+lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+
+types: setup
 	$(RUN) -m mypy
 	.venv/bin/lint-imports
 
@@ -86,4 +94,4 @@ bench-cluster: setup  ## what one process asks of a cluster of 1,000 pretended n
 clean:  ## the environment and what demos left
 	rm -rf .venv .uv .demo
 
-.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-azure test-azure-slow test-cluster test-cluster-slow lab-build lab-up lab-down check bench bench-cluster clean
+.PHONY: help setup demo demo-all demo-down generate test test-slow test-chaos test-azure test-azure-slow test-cluster test-cluster-slow lab-build lab-up lab-down check lint types quick bench bench-cluster clean

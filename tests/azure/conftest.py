@@ -77,10 +77,13 @@ def workspace(azure: Double) -> client.Workspace:
 
 
 @pytest.fixture
-def ml(azure: Double) -> "MLClient":
+def ml(azure: Double, monkeypatch: pytest.MonkeyPatch) -> "MLClient":
+    """The SDK's client. Its `invoke` writes each call's deployment into a constant, and so sends it with all later calls."""
     from azure.ai.ml import MLClient
+    from azure.ai.ml.constants._endpoint import EndpointInvokeFields
     from azure.identity import DefaultAzureCredential
 
+    monkeypatch.setattr(EndpointInvokeFields, "DEFAULT_HEADER", {**EndpointInvokeFields.DEFAULT_HEADER})
     places = azure.places
     scope = (places.subscription, places.resource_group, places.workspace)
     return MLClient(DefaultAzureCredential(), *scope, enable_telemetry=False, show_progress=False)
