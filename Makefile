@@ -48,7 +48,7 @@ test-azure: setup  ## the Azure ML SDK against a double of Azure on this machine
 test-azure-slow: setup  ## the same, killed after any request, and whole scenarios
 	$(RUN) -m pytest tests/azure -m "azure and slow" -n 2
 
-test-cluster: setup  ## tests on two real Kubernetes clusters, as root; the first run builds them for twenty minutes
+test-cluster: setup  ## tests on two real Kubernetes clusters, as root; the first run builds them for a quarter of an hour
 	$(RUN) -m pytest tests/cluster -m "cluster and not slow" -n 0
 
 test-cluster-slow: setup  ## the other patterns on them, and their faults while a scenario runs

@@ -10,7 +10,7 @@ COMMANDS = {
     "up": "both clusters, in at most a minute once built; what a crashed lab left is removed first",
     "down": "end it, and leave nothing but the cache",
     "status": "what runs, and how much memory it has",
-    "build": "programs and images, twenty minutes the first time",
+    "build": "programs and images, a quarter of an hour the first time",
     "code": "give pods that start from now on landbridge's code as it is now",
 }
 
