@@ -14,8 +14,7 @@ from landbridge.domain.ledger import Kind
 from tests.e2e.conftest import COMMAND, Playground, Said, make_playground
 from tests.e2e.tiny_story import HEADER, TRACE, TinyStory, make_tiny, predict, until
 
-pytestmark = pytest.mark.timeout(100)
-SLOW = pytest.mark.slow
+pytestmark = [pytest.mark.timeout(100), pytest.mark.slow]
 HYBRID = [pytest.param(("hybrid_train_deploy", "lake"), id="hybrid")]
 
 
@@ -52,7 +51,6 @@ def told(said: Said, code: int, *words: str) -> None:
     assert TRACE not in said.err + said.out
 
 
-@pytest.mark.slow
 class TestData:
     def test_a_missing_data_folder_is_named(self, steady: TinyStory) -> None:
         lake = steady.playground.lake
@@ -76,25 +74,21 @@ class TestJob:
         ("shell", "words"),
         [
             pytest.param("echo out of luck >&2; exit 1", ("exit code 1", "out of luck"), id="exits-1"),
-            pytest.param("kill -9 $$", ("Signal 9 (Killed)",), id="is-killed", marks=SLOW),
-            pytest.param("true", ("left no model", "'model'"), id="writes-no-model", marks=SLOW),
-            pytest.param(
-                "echo 1 > ${{outputs.model}}/weights", ("no MLflow model", "MLmodel"), id="no-mlflow-model", marks=SLOW
-            ),
+            pytest.param("kill -9 $$", ("Signal 9 (Killed)",), id="is-killed"),
+            pytest.param("true", ("left no model", "'model'"), id="writes-no-model"),
+            pytest.param("echo 1 > ${{outputs.model}}/weights", ("no MLflow model", "MLmodel"), id="no-mlflow-model"),
             pytest.param(
                 "ulimit -f 8; python -c \"open('${{outputs.model}}/MLmodel', 'wb').write(bytes(1 << 20))\"",
                 ("DiskFull",),
                 id="fills-the-disk",
-                marks=SLOW,
             ),
-            pytest.param("nonesuch --train", ("nonesuch", "not found"), id="no-such-program", marks=SLOW),
+            pytest.param("nonesuch --train", ("nonesuch", "not found"), id="no-such-program"),
         ],
     )
     def test_a_job_that_fails_is_4_with_the_reason(self, steady: TinyStory, shell: str, words: tuple[str, ...]) -> None:
         with steady.with_command(shell):
             told(steady.run(), 4, *words)
 
-    @pytest.mark.slow
     def test_a_job_that_hangs_is_ended_at_its_limit_with_all_its_processes(self, steady: TinyStory) -> None:
         text = steady.job.read_text()
         hanging = text.replace("timeout: 60", "timeout: 2")
@@ -102,14 +96,12 @@ class TestJob:
             told(steady.run(), 4, "Timeout", "its limit of 2 s", "limits.timeout")
         assert not steady.job_processes()
 
-    @pytest.mark.slow
     def test_the_log_of_a_failed_job_is_one_command_away(self, steady: TinyStory) -> None:
         with steady.with_command("echo the last words; exit 3"):
             told(steady.run(), 4, "landbridge logs")
             said = steady.playground.landbridge("logs", str(steady.playground.scenario))
         assert (said.code, "the last words" in said.out) == (0, True)
 
-    @pytest.mark.slow
     def test_a_job_that_failed_runs_again_when_it_is_asked_for_again(self, steady: TinyStory) -> None:
         """Its cause may have been outside: a full disk that was emptied."""
         with steady.with_command("exit 1 # again"):
@@ -192,7 +184,6 @@ def test_cloud_training_on_data_that_must_stay_is_refused_before_a_byte_moves(pl
     assert not story.versions()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("playground", HYBRID, indirect=True)
 def test_two_runs_at_once_make_one_job_one_version_and_one_champion(playground: Playground) -> None:
     story = make_tiny(playground)
@@ -212,7 +203,6 @@ def test_two_runs_at_once_make_one_job_one_version_and_one_champion(playground: 
     assert (len(story.jobs()), story.versions(), story.champion()) == (1, ["1"], "1")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("playground", HYBRID, indirect=True)
 def test_services_that_are_killed_come_back_and_the_next_run_is_good(playground: Playground) -> None:
     story = make_tiny(playground)

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.conftest import Playground, make_playground
 from tests.e2e.tiny_story import TinyStory, make_tiny, predict
 
-pytestmark = pytest.mark.timeout(100)
+pytestmark = [pytest.mark.timeout(100), pytest.mark.slow]
 RACK, CLOUD = "onprem-rack", "cloud-cpu"
 
 
@@ -40,10 +40,10 @@ def trained_on(story: TinyStory) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("begin", "end", "reason"),
     [
-        pytest.param("--drain", "--undrain", "maintenance", marks=pytest.mark.slow),
-        pytest.param("--maintenance", "--no-maintenance", "maintenance", marks=pytest.mark.slow),
+        ("--drain", "--undrain", "maintenance"),
+        ("--maintenance", "--no-maintenance", "maintenance"),
         ("--busy", "--not-busy", "busy"),
-        pytest.param("--unreachable", "--reachable", "unreachable", marks=pytest.mark.slow),
+        ("--unreachable", "--reachable", "unreachable"),
     ],
 )
 def test_a_plan_leaves_the_rack_for_each_reason_and_stays_when_it_is_switched_off(
@@ -60,7 +60,6 @@ def test_a_plan_leaves_the_rack_for_each_reason_and_stays_when_it_is_switched_of
     assert story.good(command="plan")["placement"]["chosen"] == RACK
 
 
-@pytest.mark.slow
 def test_a_run_spills_to_the_cloud_says_why_and_the_next_one_comes_back(story: TinyStory) -> None:
     with said(story.playground, "--drain", "--undrain"):
         assert story.good()["outcome"] == "Promoted"
@@ -73,7 +72,6 @@ def test_a_run_spills_to_the_cloud_says_why_and_the_next_one_comes_back(story: T
     assert trained_on(story) == {"2": RACK}
 
 
-@pytest.mark.slow
 def test_a_site_whose_new_colour_cannot_serve_keeps_both_where_they_are(story: TinyStory, tmp_path: Path) -> None:
     """On-premises the environment is an interpreter without the model's packages; the cloud's would serve well."""
     assert story.good()["outcome"] == "Promoted"

@@ -5,13 +5,9 @@ import pytest
 from tests.e2e.conftest import Playground
 from tests.e2e.lives import PATTERNS, Flights, Tiny, lives
 
-SLOW = [pytest.mark.slow]
-
-QUICK = [
-    ("hybrid_train_deploy", Tiny)
-]  # both sites, and the model crosses; `make test-slow` has all patterns with both jobs
+pytestmark = pytest.mark.slow
 LIVES = [
-    pytest.param((pattern, store), job, id=f"{pattern}-{job.__name__}", marks=[] if (pattern, job) in QUICK else SLOW)
+    pytest.param((pattern, store), job, id=f"{pattern}-{job.__name__}")
     for pattern, store in PATTERNS
     for job in (Tiny, Flights)
 ]
