@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from landbridge.files.fields import Keys
-from landbridge.files.job_keys import EnvironmentKeys, Labels, ResourcesKeys, Scalar
-from landbridge.files.online_keys import CodeKeys, Count, IdentityKeys, ModelKeys, Snake
+from landbridge.files.job_keys import ResourcesKeys, Scalar
+from landbridge.files.online_keys import Count, DeploymentKeys, EndpointKeys, Snake
 
 NotNegative = Annotated[int, Field(ge=0)]
 
@@ -21,20 +21,9 @@ class DefaultsKeys(Keys):
     deployment_name: str | None = None
 
 
-class BatchEndpointKeys(Keys):
-    schema_: str = Field(default="", alias="$schema")
-    id: str | None = None
-    name: str
-    description: str = ""
-    tags: Labels = Field(default_factory=dict)
-    properties: Labels = Field(default_factory=dict)
+class BatchEndpointKeys(EndpointKeys):
     auth_mode: Annotated[Literal["aad_token"], Snake] = "aad_token"
     defaults: DefaultsKeys = DefaultsKeys()
-    identity: IdentityKeys | None = None
-    location: str | None = None
-    scoring_uri: str | None = None
-    openapi_uri: str | None = None
-    provisioning_state: str | None = None
 
 
 class RetryKeys(Keys):
@@ -54,21 +43,10 @@ class BatchSettingsKeys(Keys):
     environment_variables: dict[str, Scalar | None] | None = None
 
 
-class BatchDeploymentKeys(BatchSettingsKeys):
-    schema_: str = Field(default="", alias="$schema")
-    id: str | None = None
-    name: str
-    endpoint_name: str
+class BatchDeploymentKeys(DeploymentKeys, BatchSettingsKeys):
     type: Annotated[Literal["model", "pipeline"], Snake] | None = None
-    description: str = ""
-    tags: Labels = Field(default_factory=dict)
-    properties: Labels = Field(default_factory=dict)
-    model: str | ModelKeys = ""
-    code_configuration: CodeKeys | None = None
-    environment: str | EnvironmentKeys | None = None
     compute: str = ""
     resources: ResourcesKeys | None = None
     settings: BatchSettingsKeys | None = None
     component: str | dict[str, Any] | None = None
     job_definition: str | dict[str, Any] | None = None
-    provisioning_state: str | None = None

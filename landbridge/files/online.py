@@ -2,22 +2,25 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from landbridge.domain.azure.online import OnlineDeployment, OnlineEndpoint
-from landbridge.domain.job import JobEnvironment
 from landbridge.domain.names import is_legal_endpoint, is_legal_pair
 from landbridge.domain.scenario import Probe, ServingSettings
 from landbridge.domain.values import Resources
 from landbridge.files.document import Problem, check, read, refuse
+from landbridge.files.endpoint_parts import (
+    NAME_HINT,
+    code_of,
+    file_faults,
+    labels_of,
+    model_of,
+    registry_faults,
+    text_of,
+)
 from landbridge.files.job_environment import load_environment
-from landbridge.files.job_keys import EnvironmentKeys
-from landbridge.files.job_paths import absolute, is_local, resolve
-from landbridge.files.job_rules import environment_faults, given_keys
-from landbridge.files.online_keys import AmountKeys, ContainerKeys, ModelKeys, OnlineDeploymentKeys, OnlineEndpointKeys
+from landbridge.files.job_rules import given_keys
+from landbridge.files.online_keys import AmountKeys, ContainerKeys, OnlineDeploymentKeys, OnlineEndpointKeys
 
-REGISTRY = "azureml://registries/"
-_NAME_HINT = "Use 3 to 32 letters, digits and dashes; start with a letter, end with a letter or digit."
 _ENDPOINT_FIELDS = frozenset({"$schema", "name", "compute", "auth_mode", "description", "tags", "traffic"})
 _DEPLOYMENT_FIELDS = frozenset(
     {
@@ -53,7 +56,7 @@ def load_online_endpoint(path: Path) -> OnlineEndpoint:
         compute=keys.compute,
         auth_mode=keys.auth_mode,
         description=keys.description,
-        tags=_labels(keys.tags),
+        tags=labels_of(keys.tags),
         traffic=dict(keys.traffic),
         options={name: value for name, value in given_keys(keys).items() if name not in _ENDPOINT_FIELDS},
     )
@@ -70,42 +73,26 @@ def load_online_deployment(path: Path) -> OnlineDeployment:
     folder = path.absolute().parent
     if problems := tuple(_deployment_faults(keys, folder)):
         raise refuse(document, problems)
-    code = keys.code_configuration
-    model = keys.model
     return OnlineDeployment(
         name=keys.name,
         endpoint=keys.endpoint_name,
         kubernetes=keys.type == "kubernetes",
-        environment=_environment(keys.environment, folder),
-        model=model if isinstance(model, str) else _model(model, folder),
-        code=absolute(folder, code.code) if code and code.code else "",
-        scoring_script=code.scoring_script if code else "",
+        environment=load_environment(keys.environment, folder) if keys.environment else None,
+        model=model_of(keys, folder),
+        **code_of(keys, folder),
         settings=_settings(keys),
         requests=_amounts(keys.resources.requests) if keys.resources else Resources(),
         limits=_amounts(keys.resources.limits) if keys.resources else Resources(),
         description=keys.description,
-        tags=_labels(keys.tags),
+        tags=labels_of(keys.tags),
         options={name: value for name, value in given_keys(keys).items() if name not in _DEPLOYMENT_FIELDS},
     )
-
-
-def _labels(labels: Any) -> dict[str, str]:
-    return {name: value or "" for name, value in labels.items()}
-
-
-def _environment(keys: str | EnvironmentKeys | None, folder: Path) -> JobEnvironment | None:
-    return load_environment(keys, folder) if keys else None
-
-
-def _model(keys: ModelKeys, folder: Path) -> dict[str, Any]:
-    given = given_keys(keys)
-    return {**given, "path": absolute(folder, keys.path)} if keys.path else given
 
 
 def _settings(keys: OnlineDeploymentKeys) -> ServingSettings:
     scale = given_keys(keys.scale_settings) if keys.scale_settings else {}
     scale_type = scale.pop("type", "default")
-    variables = {name: _text(value) for name, value in keys.environment_variables.items() if value is not None}
+    variables = {name: text_of(value) for name, value in keys.environment_variables.items() if value is not None}
     return ServingSettings(
         instance_type=keys.instance_type,
         instance_count=keys.instance_count or 1,
@@ -122,13 +109,9 @@ def _amounts(keys: AmountKeys) -> Resources:
     return Resources(keys.cpu or 0, keys.memory or 0, keys.gpu or 0)
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _endpoint_faults(keys: OnlineEndpointKeys) -> Iterator[Problem]:
     if not is_legal_endpoint(keys.name):
-        yield Problem(("name",), f"`name`: {keys.name!r} is no legal name of an endpoint.", _NAME_HINT)
+        yield Problem(("name",), f"`name`: {keys.name!r} is no legal name of an endpoint.", NAME_HINT)
     total = sum(keys.traffic.values())
     if total not in (0, 100):
         yield Problem(("traffic",), f"`traffic` sums up to {total}.", "Let it sum up to 100, or leave it out.")
@@ -143,7 +126,7 @@ def _endpoint_faults(keys: OnlineEndpointKeys) -> Iterator[Problem]:
 def _deployment_faults(keys: OnlineDeploymentKeys, folder: Path) -> Iterator[Problem]:
     kubernetes = keys.type == "kubernetes"
     if not is_legal_endpoint(keys.name):
-        yield Problem(("name",), f"`name`: {keys.name!r} is no legal name of a deployment.", _NAME_HINT)
+        yield Problem(("name",), f"`name`: {keys.name!r} is no legal name of a deployment.", NAME_HINT)
     elif kubernetes and not is_legal_pair(keys.endpoint_name, keys.name):
         message = "The names of endpoint and deployment must be legal, and have 6 to 62 characters together."
         yield Problem(("endpoint_name",), message, "Take shorter names.")
@@ -151,7 +134,7 @@ def _deployment_faults(keys: OnlineDeploymentKeys, folder: Path) -> Iterator[Pro
         hint = "Write `type: kubernetes`, or name a VM size for a managed deployment."
         yield Problem((), "A managed deployment needs `instance_type`.", hint)
     yield from _scale_faults(keys)
-    yield from _file_faults(keys, folder)
+    yield from file_faults(keys, folder)
     if kubernetes:
         yield from _kubernetes_faults(keys)
 
@@ -169,23 +152,8 @@ def _scale_faults(keys: OnlineDeploymentKeys) -> Iterator[Problem]:
         yield Problem(("scale_settings", "min_instances"), message, "Raise max_instances.")
 
 
-def _file_faults(keys: OnlineDeploymentKeys, folder: Path) -> Iterator[Problem]:
-    code = keys.code_configuration
-    if code and is_local(code.code):
-        script = resolve(folder, code.code) / code.scoring_script
-        if not script.is_file():
-            message = f"`code_configuration`: there is no {script}."
-            yield Problem(("code_configuration", "scoring_script"), message, "Name a file in the folder `code`.")
-    if isinstance(keys.environment, EnvironmentKeys):
-        yield from environment_faults(keys.environment, folder, ("environment",))
-
-
 def _kubernetes_faults(keys: OnlineDeploymentKeys) -> Iterator[Problem]:
-    references = {"model": keys.model, "environment": keys.environment}
-    for name, value in references.items():
-        if isinstance(value, str) and value.startswith(REGISTRY):
-            message = f"`{name}`: Kubernetes online endpoints take nothing from a registry."
-            yield Problem((name,), message, "Register it in the workspace and write `azureml:NAME:VERSION`.")
+    yield from registry_faults(keys, "Kubernetes online endpoints")
     for name in ("egress_public_network_access", "private_network_connection"):
         if getattr(keys, name) is not None:
             yield Problem((name,), f"`{name}` belongs to managed deployments.", "Remove it.")

@@ -39,24 +39,29 @@ class IdentityKeys(Keys):
     tenant_id: str | None = None
 
 
-class OnlineEndpointKeys(Keys):
+class EndpointKeys(Keys):
+    """Of an endpoint of either kind."""
+
     schema_: str = Field(default="", alias="$schema")
     id: str | None = None
     name: str
     description: str = ""
     tags: Labels = Field(default_factory=dict)
     properties: Labels = Field(default_factory=dict)
-    auth_mode: Annotated[Literal["key", "aml_token", "aad_token"], Snake] = "key"
-    compute: str = ""
     identity: IdentityKeys | None = None
-    traffic: dict[str, Percent] = Field(default_factory=dict)
-    mirror_traffic: dict[str, Percent] = Field(default_factory=dict)
-    public_network_access: Annotated[Literal["enabled", "disabled"], Snake] | None = None
     location: str | None = None
-    kind: str | None = None
     scoring_uri: str | None = None
     openapi_uri: str | None = None
     provisioning_state: str | None = None
+
+
+class OnlineEndpointKeys(EndpointKeys):
+    auth_mode: Annotated[Literal["key", "aml_token", "aad_token"], Snake] = "key"
+    compute: str = ""
+    traffic: dict[str, Percent] = Field(default_factory=dict)
+    mirror_traffic: dict[str, Percent] = Field(default_factory=dict)
+    public_network_access: Annotated[Literal["enabled", "disabled"], Snake] | None = None
+    kind: str | None = None
 
 
 class ModelKeys(Keys):
@@ -75,6 +80,22 @@ class ModelKeys(Keys):
 class CodeKeys(Keys):
     code: str = ""
     scoring_script: str
+
+
+class DeploymentKeys(Keys):
+    """Of a deployment of either kind."""
+
+    schema_: str = Field(default="", alias="$schema")
+    id: str | None = None
+    name: str
+    endpoint_name: str
+    description: str = ""
+    tags: Labels = Field(default_factory=dict)
+    properties: Labels = Field(default_factory=dict)
+    model: str | ModelKeys = ""
+    code_configuration: CodeKeys | None = None
+    environment: str | EnvironmentKeys | None = None
+    provisioning_state: str | None = None
 
 
 class OnlineScaleKeys(Keys):
@@ -109,19 +130,9 @@ class CollectorKeys(Keys):
     request_logging: dict[str, Any] | None = None
 
 
-class OnlineDeploymentKeys(Keys):
-    schema_: str = Field(default="", alias="$schema")
-    id: str | None = None
-    name: str
-    endpoint_name: str
+class OnlineDeploymentKeys(DeploymentKeys):
     type: Annotated[Literal["kubernetes", "managed"], Snake] = "managed"
-    description: str = ""
-    tags: Labels = Field(default_factory=dict)
-    properties: Labels = Field(default_factory=dict)
-    model: str | ModelKeys = ""
     model_mount_path: str | None = None
-    code_configuration: CodeKeys | None = None
-    environment: str | EnvironmentKeys | None = None
     environment_variables: dict[str, Scalar | None] = Field(default_factory=dict)
     instance_type: str = ""
     instance_count: Count | None = None
@@ -134,4 +145,3 @@ class OnlineDeploymentKeys(Keys):
     data_collector: CollectorKeys | None = None
     egress_public_network_access: Annotated[Literal["enabled", "disabled"], Snake] | None = None
     private_network_connection: bool | None = None
-    provisioning_state: str | None = None
