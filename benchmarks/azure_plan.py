@@ -48,14 +48,7 @@ def prepare(folder: Path, pattern: Pattern, driver: str) -> list[str]:
 
 
 def azure(double: Double) -> str:
-    places = double.places
-    options = {
-        "subscription_id": places.subscription,
-        "resource_group": places.resource_group,
-        "workspace": places.workspace,
-        "compute": "cpu",
-    }
-    return f"driver: azureml, options: {json.dumps(options)}"
+    return f"driver: azureml, options: {json.dumps(double.places.options(compute='cpu'))}"
 
 
 def compare(double: Double, folder: Path, pattern: Pattern, rounds: int) -> dict[str, object]:

@@ -29,13 +29,7 @@ def home(cloud: Double, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     """A host that is up, with scenarios/inventories/local.yaml in which `cloud-cpu` is a compute of the workspace."""
     place = tmp_path_factory.mktemp("home")
     said = yaml.safe_load(free_ports((ROOT / "scenarios/inventories/local.yaml").read_text()))
-    places = cloud.places
-    options = {
-        "subscription_id": places.subscription,
-        "resource_group": places.resource_group,
-        "workspace": places.workspace,
-        "compute": "cpu",
-    }
+    options = cloud.places.options(compute="cpu")
     said["targets"]["cloud-cpu"] = {"site": "cloud", "driver": "azureml", "roles": ["train"], "options": options}
     said["environments"] = [{"name": "*", "python": "current", "targets": ["onprem-*", "cloud-serving", "cloud-aks-*"]}]
     (place / "inventory.yaml").write_text(json.dumps(said))

@@ -23,13 +23,7 @@ def world(
     make_inventory: Callable[..., Inventory],  # noqa: F811 - the fixture above
 ) -> Iterator[contract.World]:
     azure.seeds.kubernetes_compute("k8s")
-    places = azure.places
-    options = {
-        "subscription_id": places.subscription,
-        "resource_group": places.resource_group,
-        "workspace": places.workspace,
-        "compute": "k8s",
-    }
+    options = azure.places.options(compute="k8s")
     row = contract.Row(
         "azureml",
         options,

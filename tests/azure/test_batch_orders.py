@@ -25,14 +25,7 @@ def served(world: World, azure: Double) -> World:  # noqa: F811 - the fixture ab
     azure.seeds.kubernetes_compute("k8s")
     azure.full.add("k8s")
     world.run()
-    places = azure.places
-    options = {
-        "subscription_id": places.subscription,
-        "resource_group": places.resource_group,
-        "workspace": places.workspace,
-        "compute": "k8s",
-        "batch_scoring": "endpoint",
-    }
+    options = azure.places.options(compute="k8s", batch_scoring="endpoint")
     world.inventory["targets"]["aml"] = {"site": "cloud", "driver": "azureml", "roles": ["train"], "options": options}
     return world
 

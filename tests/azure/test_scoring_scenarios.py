@@ -10,8 +10,7 @@ import pytest
 import yaml
 
 from landbridge.domain.ledger import Kind
-from tests.azure.double.double import Double, running
-from tests.azure.double.ground import Ground
+from tests.azure.double.double import Double
 from tests.e2e.conftest import ROOT, a_host, free_ports, make_playground
 from tests.e2e.tiny_story import TinyStory, make_tiny
 
@@ -20,16 +19,12 @@ COMPUTES = {"aml-machines": "cpu", "aml-cluster": "k8s", "aml-batch": "k8s"}
 
 
 @pytest.fixture(scope="module")
-def cloud(azure_ground: Ground) -> Iterator[Double]:
-    """A double for the life of the host, with both kinds of compute and the environment that the job names."""
-    with running(azure_ground) as double, pytest.MonkeyPatch.context() as patch:
-        for name, value in double.environment.items():
-            patch.setenv(name, value)
-        double.seeds.managed_compute("cpu")
-        double.seeds.kubernetes_compute("k8s")
-        double.seeds.environment("flight-delay")
-        yield double
-        double.verify()
+def cloud(azure_for_a_host: Double) -> Double:
+    """A workspace with both kinds of compute and the environment that the job names."""
+    azure_for_a_host.seeds.managed_compute("cpu")
+    azure_for_a_host.seeds.kubernetes_compute("k8s")
+    azure_for_a_host.seeds.environment("flight-delay")
+    return azure_for_a_host
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +40,8 @@ def home(cloud: Double, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
 
 
 def target(cloud: Double, name: str) -> dict[str, Any]:
-    places = cloud.places
-    options = {
-        "subscription_id": places.subscription,
-        "resource_group": places.resource_group,
-        "workspace": places.workspace,
-        "compute": COMPUTES[name],
-        **({"batch_scoring": "endpoint"} if name == "aml-batch" else {}),
-    }
+    way = {"batch_scoring": "endpoint"} if name == "aml-batch" else {}
+    options = cloud.places.options(compute=COMPUTES[name], **way)
     return {"site": "cloud", "driver": "azureml", "roles": ["train"], "options": options}
 
 

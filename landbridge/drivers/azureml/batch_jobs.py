@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from landbridge.domain.errors import NotFoundError, TargetUnavailableError
+from landbridge.domain.errors import NotFoundError
 from landbridge.domain.values import JobPhase, JobStatus
 from landbridge.drivers.azureml.client import JOBS, Object, Workspace
-from landbridge.drivers.azureml.errors import read_refusal, to_error, translated
-from landbridge.drivers.azureml.serving_asking import AUDIENCES, HEADER
+from landbridge.drivers.azureml.errors import read_refusal, to_error
+from landbridge.drivers.azureml.serving_asking import HEADER, token_for, unanswered
 from landbridge.drivers.azureml.training_state import FINAL, GOING, name_of, needs_run, reading, status_of
 
 HISTORY = "history/v1.0"
@@ -40,14 +40,11 @@ def invoke(workspace: Workspace, url: str, deployment: str, body: Object) -> Non
     import httpx
 
     doing = f"invoking {url}"
-    with translated(f"asking for a token for {url}"):
-        token = workspace.credential.get_token(AUDIENCES[workspace.place.cloud]).token
-    headers = {"Authorization": f"Bearer {token}", HEADER: deployment}
+    headers = {"Authorization": f"Bearer {token_for(workspace, url)}", HEADER: deployment}
     try:
         response = httpx.post(url, json=body, headers=headers, timeout=INVOKE_SECONDS)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        said = f"{type(error).__name__}: {str(error).rstrip('.') or 'no further words'}"
-        raise TargetUnavailableError(f"{url} gave no answer: {said}.", "Try again; check the way to it.") from error
+        raise unanswered(url, error, "Try again; check the way to it.") from error
     if response.status_code >= 400:
         raise to_error(read_refusal(response.status_code, response.content), doing)
 

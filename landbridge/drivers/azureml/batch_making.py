@@ -1,6 +1,5 @@
 """Make batch endpoints and their deployments; each waits for its turn, and until Azure says that it is done. Safe to repeat."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +9,14 @@ from landbridge.domain.errors import ConflictError, PermanentError
 from landbridge.domain.plan import Finding
 from landbridge.drivers.azureml.batch_bodies import new_endpoint
 from landbridge.drivers.azureml.client import Request, Workspace
-from landbridge.drivers.azureml.serving_reading import ENDED, ONLINE, is_busy, is_ours, state_of
+from landbridge.drivers.azureml.serving_making import await_turn
+from landbridge.drivers.azureml.serving_reading import ENDED, ONLINE, is_ours, state_of
 from landbridge.drivers.findings import refused
 
 Object = dict[str, Any]
 
 BATCH = ONLINE  # the API version: of one document
 WAIT_SECONDS = 600.0  # for an endpoint or a deployment: Azure checks what it names, and starts no machine
-TURN_SECONDS = 120.0  # for what goes on already
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_GROWTH = 0.05, 5.0, 1.5  # between two looks
 ROOM, NAME = "endpoints", "endpoint.name"
 
 
@@ -99,19 +97,13 @@ class BatchMaker:
         return made
 
     def _settled(self, endpoint: str, path: str) -> Object | None:
-        """What is at `path`, once no operation goes on at the endpoint: until its end Azure begins no other.
-
-        Raises:
-            ConflictError: one does not end.
-        """
-        deadline, pause = time.monotonic() + TURN_SECONDS, FIRST_PAUSE_SECONDS
-        while (whole := self._find(f"batchEndpoints/{endpoint}")) and is_busy(whole, self._deployments(endpoint)):
-            if time.monotonic() > deadline:
-                message = f"Another operation on batch endpoint {endpoint} has not ended within {TURN_SECONDS:.0f} s."
-                raise ConflictError(message, "Try again when it has.")
-            time.sleep(pause)
-            pause = min(LONGEST_PAUSE_SECONDS, pause * PAUSE_GROWTH)
+        """What is at `path`, once no operation goes on at the endpoint."""
+        whole = await_turn(lambda: self._read(endpoint), f"batch endpoint {endpoint}", "Try again when it has.")
         return self._find(path) if whole else None
+
+    def _read(self, endpoint: str) -> tuple[Object | None, list[Object]]:
+        resource = self._find(f"batchEndpoints/{endpoint}")
+        return resource, self._deployments(endpoint) if resource else []
 
     def _deployments(self, endpoint: str) -> list[Object]:
         path = f"batchEndpoints/{endpoint}/deployments"

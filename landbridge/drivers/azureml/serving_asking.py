@@ -115,8 +115,7 @@ class Asker:
         resource = seen.resource or {"properties": {}}
         mode = str(resource["properties"].get("authMode") or "").lower()
         if mode == "aadtoken":
-            with translated(f"asking for a token for endpoint {seen.endpoint}"):
-                return self.workspace.credential.get_token(AUDIENCES[self.workspace.place.cloud]).token
+            return token_for(self.workspace, f"endpoint {seen.endpoint}")
         path, key = ("listKeys", "primaryKey") if mode == "key" else ("token", "accessToken")
         request = Request("POST", f"onlineEndpoints/{seen.endpoint}/{path}", _DOING.format(seen.endpoint), ONLINE)
         return str(self.workspace.ask(request).body.get(key) or "")
@@ -132,7 +131,7 @@ def _post(way: Way, colour: str, body: str, seconds: float) -> Reply:
     try:
         response = httpx.post(way.url, content=body.encode(), headers=headers, timeout=seconds)
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise _unanswered(way.url, error) from error
+        raise unanswered(way.url, error, "See `landbridge status`; check the way to it.") from error
     return _reply(response, 1000 * (time.perf_counter() - began))
 
 
@@ -142,6 +141,12 @@ def _reply(response: "httpx.Response", milliseconds: float) -> Reply:
     return Reply(status, response.text, milliseconds, response.headers.get(HEADER, ""))
 
 
-def _unanswered(url: str, error: Exception) -> TargetUnavailableError:
+def token_for(workspace: Workspace, whom: str) -> str:
+    """A token of this identity that endpoints take. Raises AuthError."""
+    with translated(f"asking for a token for {whom}"):
+        return workspace.credential.get_token(AUDIENCES[workspace.place.cloud]).token
+
+
+def unanswered(url: str, error: Exception, hint: str) -> TargetUnavailableError:
     words = f"{type(error).__name__}: {str(error).rstrip('.') or 'no further words'}"
-    return TargetUnavailableError(f"{url} gave no answer: {words}.", "See `landbridge status`; check the way to it.")
+    return TargetUnavailableError(f"{url} gave no answer: {words}.", hint)

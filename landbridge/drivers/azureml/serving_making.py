@@ -4,7 +4,7 @@ The one thing that nobody waits for here is a new colour: `observe` tells when i
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,18 +109,9 @@ class Maker:
         self.workspace.finish(gone, f"deleting {path}", WAIT_SECONDS)
 
     def _turn(self, endpoint: str) -> None:
-        """Wait until no operation goes on there. One that deletes the endpoint is waited for too.
-
-        Raises:
-            ConflictError: one does not end.
-        """
-        deadline, pause = time.monotonic() + TURN_SECONDS, FIRST_PAUSE_SECONDS
-        while is_busy(*self._read(endpoint)):
-            if time.monotonic() > deadline:
-                message = f"Another operation on endpoint {endpoint} has not ended within {TURN_SECONDS:.0f} s."
-                raise ConflictError(message, "Try again when it has; a new colour takes up to 20 minutes.")
-            time.sleep(pause)
-            pause = min(LONGEST_PAUSE_SECONDS, pause * PAUSE_GROWTH)
+        """Wait until no operation goes on there. One that deletes the endpoint is waited for too."""
+        hint = "Try again when it has; a new colour takes up to 20 minutes."
+        await_turn(lambda: self._read(endpoint), f"endpoint {endpoint}", hint)
 
     def _read(self, endpoint: str) -> tuple[Object | None, list[Object]]:
         path, doing = endpoint_path(endpoint), f"reading endpoint {endpoint}"
@@ -139,6 +130,27 @@ class Maker:
             is_on, wanted = (one.rpartition("/")[2] or "machines of Azure" for one in (now, self.where.compute))
             message = f"Endpoint {endpoint} is on {is_on}; target {self.where.target} is on {wanted}."
             raise InputError(message, "Name another endpoint, or remove this one first (`landbridge` moves none).")
+
+
+def await_turn(read: Callable[[], tuple[Object | None, list[Object]]], named: str, hint: str) -> Object | None:
+    """Wait until no operation goes on at an endpoint; returns it as it is then.
+
+    Args:
+        read: the endpoint and its deployments.
+
+    Raises:
+        ConflictError: one does not end.
+    """
+    deadline, pause = time.monotonic() + TURN_SECONDS, FIRST_PAUSE_SECONDS
+    while True:
+        resource, deployments = read()
+        if not is_busy(resource, deployments):
+            return resource
+        if time.monotonic() > deadline:
+            message = f"Another operation on {named} has not ended within {TURN_SECONDS:.0f} s."
+            raise ConflictError(message, hint)
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE_SECONDS, pause * PAUSE_GROWTH)
 
 
 def endpoint_path(endpoint: str) -> str:

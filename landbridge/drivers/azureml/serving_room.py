@@ -10,6 +10,7 @@ from landbridge.domain.requests import ColourSpec
 from landbridge.domain.values import Resources
 from landbridge.drivers.azureml.client import COMPUTES, Workspace
 from landbridge.drivers.azureml.serving_bodies import Where
+from landbridge.drivers.azureml.serving_making import endpoint_path
 from landbridge.drivers.azureml.serving_reading import ONLINE, Seen, state_of
 from landbridge.drivers.findings import refused
 
@@ -47,7 +48,7 @@ def _full(workspace: Workspace, where: Where, is_new: bool) -> Iterator[Finding]
 
 
 def _deployments(workspace: Workspace, endpoint: str) -> Iterator[Object]:
-    return workspace.items(f"onlineEndpoints/{endpoint}/deployments", ONLINE, f"counting the deployments of {endpoint}")
+    return workspace.items(f"{endpoint_path(endpoint)}/deployments", ONLINE, f"counting the deployments of {endpoint}")
 
 
 def _of_compute(workspace: Workspace, where: Where, spec: ColourSpec) -> Iterator[Finding]:

@@ -3,6 +3,8 @@
 import uuid
 from dataclasses import dataclass, field
 
+from landbridge.domain.values import Json
+
 PROVIDER = "Microsoft.MachineLearningServices"
 
 
@@ -80,6 +82,11 @@ class Places:
     @property
     def workspace_id(self) -> str:
         return f"{self.group_id}/providers/{PROVIDER}/workspaces/{self.workspace}"
+
+    def options(self, **more: str) -> dict[str, Json]:
+        """Of a target in the workspace, as an inventory has them."""
+        names = {"subscription_id": self.subscription, "resource_group": self.resource_group}
+        return {**names, "workspace": self.workspace, **more}
 
     @property
     def account_id(self) -> str:
