@@ -13,7 +13,7 @@ from landbridge.domain.requests import ResolvedEnvironment, TrainingJob
 from landbridge.domain.values import JobPhase
 from landbridge.drivers.azureml.job_body import Parts, job_body
 from landbridge.drivers.azureml.options import AzureOptions
-from landbridge.drivers.azureml.training_findings import findings
+from landbridge.drivers.azureml.training_findings import PREVIEWS, findings
 from landbridge.drivers.azureml.training_state import limit_seconds
 from landbridge.files.job import load_job
 from tests.azure.azure_jobs import ground
@@ -118,3 +118,18 @@ def test_a_published_job_with_portable_code_runs(azure: Double, tmp_path: Path, 
     status = aml.settle(aml.connect().submit(order))
     assert status.phase is JobPhase.SUCCEEDED, status
     assert set(status.outputs) == set(job.outputs)
+
+
+def test_what_the_sdk_calls_experimental_is_told_as_a_preview() -> None:
+    from azure.ai.ml import entities
+    from azure.ai.ml.entities._job import distribution
+
+    classes = {"queue_settings": entities.QueueSettings}
+    launchers = ("MpiDistribution", "PyTorchDistribution", "TensorFlowDistribution", "RayDistribution")
+    classes |= {f"distribution.type {name}": getattr(distribution, name) for name in launchers}
+    classes |= {"limits": entities.CommandJobLimits, "resources": entities.JobResourceConfiguration}
+    classes |= {"services": entities.JupyterLabJobService, "identity": entities.ManagedIdentityConfiguration}
+    said = {name for name, one in classes.items() if "experimental class" in (one.__doc__ or "")}
+
+    assert said == {"queue_settings", "distribution.type RayDistribution"}
+    assert {name.split()[0] for name in said} == set(PREVIEWS)

@@ -3,7 +3,7 @@
 Asks nobody; so what depends on the kind of the compute is judged by the option `kind`, and told as a possibility without it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from landbridge.domain.inventory import Inventory, Target
 from landbridge.domain.job import CommandJob, JobInput, JobOutput
@@ -15,6 +15,11 @@ from landbridge.drivers.findings import no_such_type, of_code, of_further, of_sc
 
 HONOURED_INPUT_KEYS = frozenset({"description"})
 HONOURED_OUTPUT_KEYS = frozenset({"description", "name", "version"})
+PREVIEWS: Mapping[str, Callable[[CommandJob], bool]] = {
+    "queue_settings": lambda job: bool(job.queue_settings),
+    "distribution.type": lambda job: job.distribution.get("type") == "ray",
+}
+"""What the SDK calls experimental of all that a job can say, and whether a job says it."""
 _SENT_OF_ENVIRONMENTS = frozenset({"description", "tags", "properties", "os_type", "inference_config"})
 
 
@@ -25,6 +30,7 @@ def findings(job: CommandJob, target: Target, inventory: Inventory, options: Azu
         *_environment(job, target, inventory),
         *_resources(job, target, options),
         *of_scenario(job),
+        *_previews(job),
         *(Finding(key, FindingKind.NOTE, "Azure ML says it of a job; nobody can set it.") for key in job.extra),
         *_services(job),
         *(finding for item in job.inputs.values() for finding in _input(item, options)),
@@ -70,6 +76,12 @@ def _resources(job: CommandJob, target: Target, options: AzureOptions) -> Iterat
     if asked.docker_args and kind is ComputeKind.KUBERNETES:
         detail = f"{' '.join(asked.docker_args)}: pods are not started by Docker."
         yield refused("resources.docker_args", detail, "Remove docker_args.")
+
+
+def _previews(job: CommandJob) -> Iterator[Finding]:
+    for field, is_used in PREVIEWS.items():
+        if is_used(job):
+            yield Finding(field, FindingKind.NOTE, "A preview of Azure ML: without guarantee, above all on Kubernetes.")
 
 
 def _services(job: CommandJob) -> Iterator[Finding]:

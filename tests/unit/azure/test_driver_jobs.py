@@ -169,6 +169,8 @@ LOADED = replace(JOB, inputs={"d": JobInput("d", "uri_folder", mode="download")}
         (replace(JOB, resources=JobResources(instance_type="x")), AML, "resources.instance_type", SUBSTITUTED),
         (replace(JOB, resources=JobResources(docker_args=("x",))), KUBERNETES, "resources.docker_args", REFUSED),
         (replace(JOB, resources=JobResources(locations=("x",))), AML, "resources.locations", SUBSTITUTED),
+        (replace(JOB, queue_settings={"job_tier": "spot"}), AML, "queue_settings", NOTE),
+        (replace(JOB, distribution={"type": "ray"}), AML, "distribution.type", NOTE),
         (replace(JOB, outputs={"m": JobOutput("m", path="/tmp/x")}), AML, "outputs.m.path", REFUSED),
         (replace(JOB, outputs={"m": JobOutput("m", path="azureml://datastores/plant/paths/x")}), AML, "outputs.m.path", REFUSED),
         (replace(JOB, environment=JobEnvironment(build={"path": "x", "args": {"a": 1}})), AML, "environment.build.args", REFUSED),
