@@ -27,7 +27,7 @@ JOB_COMMAND = re.compile(r"command: >-\n(  .*\n)+")
 TRACE = "Traceback (most recent call last)"
 
 
-def until(happens: Callable[[], T], seconds: float = 30.0) -> T:
+def until(happens: Callable[[], T], seconds: float = 60.0) -> T:
     """The first true answer of `happens`, asked again and again; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := happens()):

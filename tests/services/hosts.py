@@ -38,7 +38,7 @@ targets:
 """
 
 
-def until(happens: Callable[[], Any], seconds: float = 20.0) -> Any:
+def until(happens: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The first true answer of `happens`, asked again and again; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := happens()):
