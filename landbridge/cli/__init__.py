@@ -3,6 +3,7 @@
 `main` is the entry point. Every error leaves here as text with a remedy, and as an exit code by its class.
 """
 
+import atexit
 import gc
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ SYSTEM = 74  # the operating system refused something: a disk, a right, a socket
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code, or leaves by SystemExit where typer ends the command."""
     gc.set_threshold(COLLECT_EVERY)
+    atexit.register(gc.disable)  # or Python looks through all there is once more before it frees it: 5 % of a command
     from landbridge.cli.app import app
 
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -105,6 +105,12 @@ class TestExitCodes:
         assert "Usage:" in said
 
 
+def test_no_garbage_is_looked_for_when_a_command_ends() -> None:
+    watched = "import atexit, gc, os\natexit.register(gc.callbacks.append, lambda *_: os.write(2, b'looked'))\n"
+    command = watched + "from landbridge.cli import main\nmain(['--version'])"
+    assert subprocess.run([sys.executable, "-c", command], capture_output=True, check=True, text=True).stderr == ""
+
+
 def test_a_reader_that_leaves_early_hears_no_complaint() -> None:
     command = f"{sys.executable} -c 'from landbridge.cli import main; main()' --help | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
