@@ -33,5 +33,9 @@ async def score_steps(story: Story, _lease: Lease, order: ScoringOrder) -> Repor
         scored.summary,
         model=scoring.version.model,
         version=scoring.version.version,
-        details={"key": scoring.story.run_key, **asdict(scored)},
+        details={
+            "key": scoring.story.run_key,
+            "findings": [asdict(item) for item in scoring.findings],
+            **asdict(scored),
+        },
     )

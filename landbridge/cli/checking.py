@@ -7,6 +7,7 @@ from landbridge import settings
 from landbridge.cli.asking import given_inventory
 from landbridge.domain.errors import InputError
 from landbridge.domain.inventory import Inventory
+from landbridge.domain.scenario import Scenario
 from landbridge.files.kinds import kind_of
 
 Checked = tuple[tuple[str, ...], tuple[InputError, ...]]
@@ -48,11 +49,11 @@ def _check_story(path: Path, inventory: str) -> Checked:
     missing = [*_faults(lambda: stock.append(find_inventory(path, given_inventory(inventory) or None)))]
     if missing:
         return (str(path),), (*missing, *_faults(lambda: load_scenario(path)))
-    read: list[Inventory] = []
+    read: list[tuple[Scenario, Inventory]] = []
     request = Request(str(path.absolute()), str(stock[0].absolute()))
-    together = [*_faults(lambda: read.append(load(request)[1]))]
-    for found in read:
-        together += inventory_faults(found)
+    together = [*_faults(lambda: read.append(load(request)[:2]))]
+    for scenario, found in read:
+        together += (*inventory_faults(found), *_batch_faults(scenario))
     checked = (str(path), str(stock[0]))
     return checked, tuple(together if read else [*_apart(path, stock[0])] or together)
 
@@ -61,11 +62,19 @@ def _apart(path: Path, inventory: Path) -> Iterator[InputError]:
     from landbridge.files.job import load_job
     from landbridge.files.scenario import load_scenario
 
-    jobs: list[str] = []
-    yield from _faults(lambda: jobs.append(load_scenario(path).job))
-    for job in jobs:
-        yield from _faults(lambda job=job: load_job(job))  # type: ignore[misc]
+    scenarios: list[Scenario] = []
+    yield from _faults(lambda: scenarios.append(load_scenario(path)))
+    for scenario in scenarios:
+        yield from _faults(lambda job=scenario.job: load_job(job))  # type: ignore[misc]
+        yield from _batch_faults(scenario)
     yield from _inventory_faults(inventory)
+
+
+def _batch_faults(scenario: Scenario) -> Iterator[InputError]:
+    if scenario.endpoint.batch:
+        from landbridge.files.batch import load_for_scoring
+
+        yield from _faults(lambda: load_for_scoring(Path(scenario.endpoint.batch)))
 
 
 def _inventory_faults(path: Path) -> Iterator[InputError]:

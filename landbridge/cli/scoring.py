@@ -30,22 +30,31 @@ def score(  # noqa: PLR0913, PLR0917 - typer reads options from the signature
     version: VersionOption = "",
     target: TargetOption = "",
     error_threshold: Annotated[
-        int, typer.Option("--error-threshold", min=-1, help="How many files may fail; -1 = any number.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            "--error-threshold",
+            min=-1,
+            help="How many files may fail; -1 = any number; default: endpoint.batch's, else 0.",
+        ),
+    ] = None,
     detach: DetachOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Score files with the scenario's model.
 
-    CSV, JSON-lines and Parquet files, as a job on a training target where data and model may be. The predictions stay
-    at that site. The same model on the same data again is the same job.
+    CSV, JSON-lines and Parquet files, or whatever the script of endpoint.batch reads, as a job on a training target where
+    data and model may be. The predictions stay at that site. The same model on the same data again is the same job.
     """
     from landbridge.cli.asking import scenario_facts
     from landbridge.cli.follow import Wish, carry_out
     from landbridge.client import RunOrder
 
     facts = scenario_facts(scenario, inventory, {})
-    given = [("--version", version), ("--target", target), ("--error-threshold", str(error_threshold or ""))]
+    given = [
+        ("--version", version),
+        ("--target", target),
+        ("--error-threshold", "" if error_threshold is None else str(error_threshold)),
+    ]
     words = ["--data", data, *(word for key, value in given if value for word in (key, value))]
     order: dict[str, Json] = {"data": data, "version": version, "target": target, "error_threshold": error_threshold}
     files = {"scenario": facts["scenario"], "inventory": facts["inventory"]}

@@ -147,7 +147,7 @@ def job_digest(job: CommandJob) -> str:
             "command": job.command,
             "inputs": {name: _input_identity(item) for name, item in job.inputs.items()},
             "outputs": {name: output.type for name, output in job.outputs.items()},
-            "environment": _environment_identity(job.environment),
+            "environment": environment_identity(job.environment),
             "environment_variables": dict(job.environment_variables),
             "distribution": dict(job.distribution),
             "instance_count": job.resources.instance_count,
@@ -161,7 +161,8 @@ def _input_identity(item: JobInput) -> Json:
     return {"type": item.type, "value": item.value, "mode": item.mode, "optional": item.optional}
 
 
-def _environment_identity(environment: JobEnvironment) -> Json:
+def environment_identity(environment: JobEnvironment) -> Json:
+    """Everything of it that decides what runs in it."""
     build = {key: value for key, value in environment.build.items() if key != "path" or not environment.build_digest}
     return {
         "reference": environment.reference,

@@ -135,6 +135,7 @@ class EndpointSpec:
 
     Attributes:
         sites: site names or kinds, as the pattern allows.
+        batch: absolute path of the batch-deployment YAML that scorings take their settings from, or "".
     """
 
     name: str
@@ -142,6 +143,7 @@ class EndpointSpec:
     smoke: Smoke = Smoke()
     scoring: ScoringCode | None = None
     settings: ServingSettings = ServingSettings()
+    batch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

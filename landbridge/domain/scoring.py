@@ -8,6 +8,7 @@ from landbridge.domain.digests import digest_value, short
 from landbridge.domain.values import Json, ModelVersion
 
 KEY_LENGTH = 16
+SUMMARY = "summary.json"  # what a scoring leaves beside its predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,13 @@ class ScoringOrder:
         data: the name of a data set of the scenario, or `azureml://datastores/<store>/paths/<path>`.
         version: of the scenario's model; "" = the champion.
         target: "" = placement chooses.
-        error_threshold: files that may fail; -1 = any number.
+        error_threshold: files that may fail; -1 = any number; None = as the scenario's batch deployment says, else 0.
     """
 
     data: str
     version: str = ""
     target: str = ""
-    error_threshold: int = 0
+    error_threshold: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,21 @@ class ScoringCounts:
         return f"{self.rows} rows of {self.files} files scored{failed}{skipped}"
 
 
-def scoring_key(scenario: str, version: ModelVersion, data_digest: str, error_threshold: int) -> str:
-    """Name a scoring: 16 hex digits. The same model on the same data is the same scoring, wherever it is made."""
+def scoring_key(
+    scenario: str, version: ModelVersion, data_digest: str, error_threshold: int, deployment_digest: str = ""
+) -> str:
+    """Name a scoring: 16 hex digits. The same model on the same data is the same scoring, wherever it is made.
+
+    Args:
+        deployment_digest: of what the scenario's batch deployment says of the predictions; "" = it has none.
+    """
     model = version.digest or f"{version.model}:{version.version}"
     parts: dict[str, Json] = {
         "scenario": scenario,
         "model": model,
         "data": data_digest,
         "error_threshold": error_threshold,
+        **({"deployment": deployment_digest} if deployment_digest else {}),
     }
     return short(digest_value(parts), KEY_LENGTH)
 

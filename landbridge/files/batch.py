@@ -6,6 +6,7 @@ from typing import Any
 
 from landbridge.domain.azure.batch import BatchDeployment, BatchEndpoint, BatchSettings
 from landbridge.domain.names import is_legal_endpoint
+from landbridge.domain.scoring import SUMMARY
 from landbridge.files.batch_keys import BatchDeploymentKeys, BatchEndpointKeys, BatchSettingsKeys
 from landbridge.files.document import Problem, check, read, refuse
 from landbridge.files.endpoint_parts import (
@@ -74,7 +75,34 @@ def load_batch_deployment(path: Path) -> BatchDeployment:
         description=keys.description,
         tags=labels_of(keys.tags),
         options=_options(keys),
+        said=frozenset(given_keys(settings)) & _SETTINGS,
     )
+
+
+def load_for_scoring(path: Path) -> BatchDeployment:
+    """Read a deployment that scorings take their settings from.
+
+    Raises:
+        InputError: as `load_batch_deployment`; or a scoring as a job cannot have what it says.
+    """
+    deployment, document = load_batch_deployment(path), read(path)
+    if problems := tuple(_job_faults(deployment, "settings" in document.data)):
+        raise refuse(document, problems)
+    return deployment
+
+
+def _job_faults(deployment: BatchDeployment, is_below: bool) -> Iterator[Problem]:
+    if deployment.scoring_script and not (deployment.code and Path(deployment.code).is_dir()):
+        message = f"`code_configuration.code`: {deployment.code or 'nothing'} is no folder on this machine."
+        yield Problem(("code_configuration", "code"), message, "Check the code out and name its folder.")
+    if not deployment.scoring_script.endswith(".py") and deployment.scoring_script:
+        message = f"`code_configuration.scoring_script`: {deployment.scoring_script} is no Python file."
+        yield Problem(("code_configuration", "scoring_script"), message, "Name a file that ends with .py.")
+    name = deployment.settings.output_file_name
+    if not name or name.startswith(".") or "/" in name or name == SUMMARY:
+        where = ("settings", "output_file_name") if is_below else ("output_file_name",)
+        message = f"`output_file_name`: {name!r} is no name that a scoring can give to its predictions."
+        yield Problem(where, message, f"Write a plain file name other than {SUMMARY}, such as predictions.csv.")
 
 
 def _settings(keys: BatchSettingsKeys) -> BatchSettings:

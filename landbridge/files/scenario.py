@@ -108,6 +108,7 @@ def _endpoint(keys: EndpointKeys, pattern: Pattern, folder: Path) -> EndpointSpe
         smoke=Smoke(requests, smoke.min, smoke.max, smoke.timeout),
         scoring=ScoringCode(str(under(folder, scoring.code)), scoring.script) if scoring else None,
         settings=_settings(keys.deployment),
+        batch=str(under(folder, keys.batch)) if keys.batch else "",
     )
 
 

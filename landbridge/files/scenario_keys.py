@@ -177,6 +177,8 @@ class EndpointKeys(Keys):
     """Own scoring code; a model in MLflow's format needs none."""
     deployment: DeploymentKeys = DeploymentKeys()
     """Azure ML's online-deployment settings."""
+    batch: Word | None = None
+    """An Azure ML batch-deployment YAML that `landbridge score` takes its script and settings from."""
 
 
 class RolloutKeys(Keys):

@@ -50,6 +50,10 @@ def _files_exist(keys: ScenarioKeys, folder: Path) -> Iterator[Problem]:
         yield Problem(
             ("endpoint", "scoring", "script"), f"There is no file {missing}.", "Check `code` (folder) and `script`."
         )
+    batch = keys.endpoint.batch
+    if batch and not (missing := under(folder, batch)).is_file():
+        hint = "Name the YAML of a batch deployment, relative to this file."
+        yield Problem(("endpoint", "batch"), f"There is no file {missing}.", hint)
 
 
 def _smoke_is_usable(keys: ScenarioKeys, folder: Path) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from landbridge.domain import residency
+from landbridge.domain.azure.batch import BatchDeployment
 from landbridge.domain.errors import (
     CapabilityMissingError,
     InputError,
@@ -23,14 +24,13 @@ from landbridge.domain.errors import (
     RefusedError,
     ResidencyError,
 )
-from landbridge.domain.job import CommandJob, JobInput, JobOutput
 from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.names import job_name
 from landbridge.domain.nearest import nearest
-from landbridge.domain.plan import Movement, MovementKind
-from landbridge.domain.requests import BatchOrder, Snapshot
+from landbridge.domain.plan import Finding, Movement, MovementKind
+from landbridge.domain.requests import BatchOrder
 from landbridge.domain.scenario import DataAsset
-from landbridge.domain.scoring import ScoringCounts, ScoringOrder, counts_of, scoring_key
+from landbridge.domain.scoring import SUMMARY, ScoringCounts, ScoringOrder, counts_of, scoring_key
 from landbridge.domain.values import JobPhase, Json, ModelVersion
 from landbridge.drivers.fsspec.models import SiteModels
 from landbridge.files.document import place as line_of
@@ -38,21 +38,20 @@ from landbridge.operations import (
     connections,
     movements,
     preflight,
+    scoring_batch,
     scoring_endpoint,
+    scoring_job,
     scoring_place,
     shipping,
     staging,
     training,
     versions,
 )
+from landbridge.operations.scoring_job import DATA, MODEL, PREDICTIONS
 from landbridge.operations.sites import registry_site
 from landbridge.operations.story import STORE_PREFIX, StoredData, Story, data_location
 from landbridge.operations.training import Attempt
-from landbridge.runner import batch_scoring
 
-CODE = str(Path(batch_scoring.__file__).parent)
-MODEL, DATA, PREDICTIONS = "model", "data", "predictions"
-SUMMARY = "summary.json"
 ENDPOINT = "endpoint"  # a way to score
 
 
@@ -64,6 +63,8 @@ class Scoring:
         story: the scenario's, with the scoring job instead of its own, the data to score, and the scoring's key.
         trained: the same with the data that the model was made of: it rules on where the model may be.
         way: of a new job: "" = as a job, "endpoint" = through the target's batch endpoint.
+        deployment: what the scenario's batch deployment says, or None.
+        findings: what that says and the scoring does not have as written.
     """
 
     order: ScoringOrder
@@ -72,6 +73,13 @@ class Scoring:
     version: ModelVersion
     target: str
     way: str = ""
+    deployment: BatchDeployment | None = None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def threshold(self) -> int:
+        """How many files may fail."""
+        return scoring_batch.threshold_of(self.order, self.deployment)
 
     @property
     def data(self) -> StoredData:
@@ -84,7 +92,8 @@ class Scoring:
     @property
     def summary(self) -> str:
         version = f"{self.version.model} version {self.version.version}"
-        return f"{version} on {self.data.asset.name}, at {self.target} ({self.site}); key {self.story.run_key}"
+        said = "".join(f"; {item.field} {item.kind}: {item.detail.removesuffix('.')}" for item in self.findings)
+        return f"{version} on {self.data.asset.name}, at {self.target} ({self.site}); key {self.story.run_key}{said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +120,21 @@ def prepare(story: Story, order: ScoringOrder) -> Scoring:
         NowhereToGoError: no target takes it, with every target's reason.
         NetworkError: the site of the job is not as private as the pattern asks.
     """
-    if story.scenario.endpoint.scoring is not None:
-        raise CapabilityMissingError(
-            f"Model {story.scenario.model.name!r} is scored by the scenario's own code (endpoint.scoring).",
-            "Batch scoring takes MLflow models; save the model with mlflow.<flavour>.save_model.",
-            line_of(story.scenario.path, "endpoint"),
-        )
+    deployment = scoring_batch.load(story)
+    _require_scorable(story, deployment)
     version, item = _version(story, order.version), _data(story, order.data)
-    key = scoring_key(story.scenario.name, version, item.snapshot.digest, order.error_threshold)
-    job = _command_job(story, item.snapshot, order.error_threshold)
-    scored = replace(story, job=job, data={item.asset.name: item}, run_key=key)
+    threshold = scoring_batch.threshold_of(order, deployment)
+    own = scoring_batch.digest_of(story, deployment)
+    key = scoring_key(story.scenario.name, version, item.snapshot.digest, threshold, own)
+    scored = scoring_job.scored_by(story, item.snapshot, deployment, threshold)
+    scored = replace(scored, data={item.asset.name: item}, run_key=key)
     trained = replace(story, run_key=key)
     _require_at_home(scored)
-    target = _place(scored, trained, version, order)
+    whole = replace(order, error_threshold=threshold)
+    target = _place(scored, trained, version, whole)
     way = ENDPOINT if scoring_endpoint.is_chosen(scored, target) else ""
-    scoring = Scoring(order, scored, trained, version, target, way)
+    said = scoring_batch.findings(scored, target, version, deployment, order) if deployment else ()
+    scoring = Scoring(whole, scored, trained, version, target, way, deployment, said)
     movements.require(staging.data_movement(scored, item, scoring.site))
     movements.require(model_movement(trained, version, scoring.site))
     preflight.require(story, scoring.site)
@@ -133,13 +142,15 @@ def prepare(story: Story, order: ScoringOrder) -> Scoring:
 
 
 def key_of(story: Story, order: ScoringOrder) -> str:
-    """What names this order's scoring today: its data or the champion may be others tomorrow.
+    """What names this order's scoring today: its data, the champion or the script may be others tomorrow.
 
     Raises:
         NotFoundError: no such version, or no data.
+        InputError: the batch deployment is wrong.
     """
-    digest = _data(story, order.data).snapshot.digest
-    return scoring_key(story.scenario.name, _version(story, order.version), digest, order.error_threshold)
+    digest, deployment = _data(story, order.data).snapshot.digest, scoring_batch.load(story)
+    threshold, own = scoring_batch.threshold_of(order, deployment), scoring_batch.digest_of(story, deployment)
+    return scoring_key(story.scenario.name, _version(story, order.version), digest, threshold, own)
 
 
 def ship_model(scoring: Scoring) -> shipping.Shipped:
@@ -222,7 +233,8 @@ def _send(scoring: Scoring, attempt: Attempt, inputs: Mapping[str, str], model_d
     """Ensure the job on its target, by the attempt's way. `model_digest`: of the copy that is there."""
     inventory = scoring.story.inventory
     if not attempt.way:
-        connections.training(inventory, attempt.target).submit(training.job_of(scoring.story, attempt, inputs))
+        with scoring_job.whole_code(scoring.story, scoring.deployment, scoring.threshold) as story:
+            connections.training(inventory, attempt.target).submit(training.job_of(story, attempt, inputs))
         return
     order = replace(
         _batch_order(scoring),
@@ -235,7 +247,7 @@ def _send(scoring: Scoring, attempt: Attempt, inputs: Mapping[str, str], model_d
 
 
 def _batch_order(scoring: Scoring) -> BatchOrder:
-    return scoring_endpoint.order_of(scoring.story, scoring.version, scoring.order.error_threshold)
+    return scoring_endpoint.order_of(scoring.story, scoring.version, scoring.threshold)
 
 
 def model_movement(trained: Story, version: ModelVersion, site: str) -> Movement:
@@ -250,7 +262,7 @@ def _place(scored: Story, trained: Story, version: ModelVersion, order: ScoringO
         return begun.target
     moves = {site: model_movement(trained, version, site) for site in scored.inventory.sites}
     kept_out = {site: move for site, move in moves.items() if not move.allowed}
-    asked = scoring_endpoint.order_of(scored, version, order.error_threshold)
+    asked = scoring_endpoint.order_of(scored, version, order.error_threshold or 0)
     placement = scoring_place.require_place(scored, order.target, kept_out, asked)
     payload: dict[str, Json] = dict(asdict(placement))
     entry = Entry(Kind.DECISION, scored.scenario.name, scored.run_key, "placement", time.time(), payload)
@@ -320,35 +332,22 @@ def _is_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
+def _require_scorable(story: Story, deployment: BatchDeployment | None) -> None:
+    has_script = deployment is not None and bool(deployment.scoring_script)
+    if story.scenario.endpoint.scoring is not None and not has_script:
+        raise CapabilityMissingError(
+            f"Model {story.scenario.model.name!r} is scored by the scenario's own code (endpoint.scoring).",
+            "Name a batch deployment with code_configuration in endpoint.batch, or save the model in MLflow's format.",
+            line_of(story.scenario.path, "endpoint"),
+        )
+
+
 def _require_at_home(scored: Story) -> None:
     kinds = {name: site.kind for name, site in scored.inventory.sites.items()}
     if wrong := residency.misplaced(scored.homed, kinds):
         raise ResidencyError(
             "; ".join(wrong) + ".", "Move the data, or correct its residency in the scenario.", scored.scenario.path
         )
-
-
-def _command_job(story: Story, snapshot: Snapshot, error_threshold: int) -> CommandJob:
-    """The scenario's job with another command: its environment, variables, limits and instance type are kept."""
-    single = [file.path for file in snapshot.files] == [
-        snapshot.path.rsplit("/", 1)[-1]
-    ]  # no folder holds its own name
-    return replace(
-        story.job,
-        command=(
-            f"python score_files.py --model ${{{{inputs.{MODEL}}}}} --data ${{{{inputs.{DATA}}}}} "
-            f"--out ${{{{outputs.{PREDICTIONS}}}}} --error-threshold {error_threshold}"
-        ),
-        code=CODE,
-        inputs={
-            MODEL: JobInput(MODEL, "uri_folder"),
-            DATA: JobInput(DATA, "uri_file" if single else "uri_folder"),
-        },
-        outputs={PREDICTIONS: JobOutput(PREDICTIONS)},
-        resources=replace(story.job.resources, instance_count=1, max_instance_count=None),
-        distribution={},
-        services={},
-    )
 
 
 def _model_path(scoring: Scoring, shipped: shipping.Shipped) -> str:
@@ -371,5 +370,6 @@ def _what(scoring: Scoring) -> dict[str, Json]:
         "data_digest": scoring.data.snapshot.digest,
         "site": scoring.site,
         "order": dict(asdict(scoring.order)),
+        **({"findings": [f"{item.field}: {item.detail}" for item in scoring.findings]} if scoring.findings else {}),
         **({"files": files} if scoring.way else {}),  # a batch endpoint does not say which it read
     }

@@ -13,6 +13,8 @@ from landbridge.domain.values import ModelVersion
 from landbridge.operations import connections
 from landbridge.operations.story import Story, timeout_seconds
 
+BY_JOB = "a batch endpoint of this target takes nothing from a file; `batch_scoring: job` in its options does"
+
 
 def is_chosen(story: Story, target: str) -> bool:
     """Whether scorings on `target` go through its batch endpoint."""
@@ -49,6 +51,8 @@ def refused_fields(story: Story, target: str, order: BatchOrder) -> tuple[str, .
         batch = connections.batch(story.inventory, target)
         if batch is None or not batch.is_chosen:
             return None
+        if story.scenario.endpoint.batch:
+            return (f"endpoint.batch: {BY_JOB}",)
         said = batch.foresee(order)
     except LandbridgeError as error:
         return (f"driver: {error.message}",)

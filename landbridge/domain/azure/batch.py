@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from landbridge.domain.job import JobEnvironment
+from landbridge.domain.digests import digest_value
+from landbridge.domain.job import JobEnvironment, environment_identity
 from landbridge.domain.values import Json
 
 
@@ -49,6 +50,7 @@ class BatchDeployment:
         code: absolute local folder, a reference, or ""; its `scoring_script` has `init()` and `run(mini_batch)`.
         compute: `azureml:NAME`.
         options: what else the file says, by its own names.
+        said: the settings that the file gives, by its own names; the others have Azure's defaults.
     """
 
     name: str
@@ -64,3 +66,30 @@ class BatchDeployment:
     description: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Json] = field(default_factory=dict)
+    said: frozenset[str] = frozenset()
+
+    @property
+    def model_folder(self) -> str:
+        """The name that the model's folder, or its one file, has in AZUREML_MODEL_DIR; "" = the file does not say it."""
+        path = "" if isinstance(self.model, str) else str(self.model.get("path") or "")
+        return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def predictions_digest(deployment: BatchDeployment, code_digest: str, model_folder: str) -> str:
+    """Name all of it that decides what a scoring leaves. Left out: where it runs, how many at a time, what it logs."""
+    given: dict[str, Json] = {
+        "environment": environment_identity(deployment.environment) if deployment.environment else None,
+        "environment_variables": dict(deployment.settings.environment_variables),
+    }
+    if deployment.scoring_script:
+        settings = deployment.settings
+        given |= {
+            "code": code_digest,
+            "scoring_script": deployment.scoring_script,
+            "model_folder": model_folder,
+            "mini_batch_size": settings.mini_batch_size,
+            "max_retries": settings.max_retries,
+            "timeout": settings.retry_timeout,
+            "output": [settings.output_action, settings.output_file_name],
+        }
+    return digest_value(given)

@@ -1,0 +1,1 @@
+"""The code of scoring jobs with a script of their own: it goes to the target beside the script."""
