@@ -107,3 +107,16 @@ def test_what_it_cannot_read_is_refused_before_anything_moves(azure: Double, ser
     assert served.entries(Kind.MOVEMENT) == before
     assert served.entries(Kind.SCORING) == ()
     assert scorings(azure) == []
+
+
+def test_settings_of_a_file_are_refused_before_anything_moves(azure: Double, served: World) -> None:
+    text = "name: scores\nendpoint_name: scores\nmodel: azureml:m:1\ncompute: azureml:c\nmini_batch_size: 2\n"
+    (served.folder / "batch.yml").write_text(text)
+    served.scenario["endpoint"]["batch"] = "batch.yml"
+    before = served.files()
+    with pytest.raises(NowhereToGoError, match=r"endpoint\.batch: a batch endpoint of this target takes nothing"):
+        begun(served)
+    assert (served.files(), scorings(azure)) == (before, [])
+    served.inventory["targets"]["aml"]["options"].pop("batch_scoring")
+    served.inventory["environments"].append({"name": "*", "image": "azureml:any:1", "targets": ["aml"]})
+    assert scoring.prepare(served.story(), ORDER).way == ""

@@ -27,7 +27,7 @@ from landbridge.drivers.azureml.training_findings import findings as azure_findi
 from landbridge.drivers.kubernetes.options import KubernetesOptions
 from landbridge.drivers.kubernetes.training_findings import findings as kubernetes_findings
 from landbridge.drivers.kubernetes.training_submit import pack_code
-from landbridge.operations import connections, scoring
+from landbridge.operations import connections, scoring, scoring_job
 from landbridge.operations.scoring import Scored
 from landbridge.operations.story import Story
 from tests.operations.world import World, job_plan
@@ -134,7 +134,7 @@ class TestScore:
         assert [finding for finding in said if finding.kind is FindingKind.REFUSED] == []
 
     def test_the_code_of_the_job_is_the_script(self) -> None:
-        with tarfile.open(fileobj=io.BytesIO(pack_code(scoring.CODE))) as package:
+        with tarfile.open(fileobj=io.BytesIO(pack_code(scoring_job.CODE))) as package:
             assert set(package.getnames()) == {"__init__.py", "score_files.py"}
 
 

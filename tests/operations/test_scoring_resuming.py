@@ -105,7 +105,7 @@ class TestOrderedAgain:
         refused_by_its_target(served)
         [begun] = found(served)
         order = scoring_resuming.order_again(served.story(), begun)
-        assert order == replace(ORDER, version="1")
+        assert order == replace(ORDER, version="1", error_threshold=0)
         assert scored(served.story(), order).job == begun.attempt.name
         assert found(served) == []
 

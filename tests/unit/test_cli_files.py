@@ -67,6 +67,22 @@ def test_a_job_s_fault_is_found_through_its_scenario(folder: Path) -> None:
     assert f"job.yaml:{line}: " in said.err
 
 
+def test_a_batch_deployment_s_fault_is_found_through_its_scenario(folder: Path) -> None:
+    file = folder / "batch.yml"
+    file.write_text("name: scores\nendpoint_name: scores\nmodel: azureml:m:1\ncompute: azureml:c\n")
+    spoil(folder / SCENARIO, "endpoint:\n", "endpoint:\n  batch: batch.yml\n")
+    assert landbridge("validate", str(folder / SCENARIO)).code == 0
+    line = spoil(file, "compute:", "mini_batch_siz: 3\ncompute:")
+    said = landbridge("validate", str(folder / SCENARIO))
+    assert (said.code, f"batch.yml:{line}: " in said.err, "`mini_batch_size`" in said.err) == (2, True, True)
+    other = spoil(folder / "job.yaml", "environment:", "enviroment:")
+    said = landbridge("validate", str(folder / SCENARIO))
+    assert [f"{name}:{number}: " in said.err for name, number in (("batch.yml", line), ("job.yaml", other))] == [
+        True,
+        True,
+    ]
+
+
 def test_what_contradicts_between_the_files_is_found_when_each_is_right(folder: Path) -> None:
     spoil(folder / SCENARIO, "  patients:", "  patient:")
     said = landbridge("validate", str(folder / SCENARIO))

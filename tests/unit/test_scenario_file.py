@@ -100,6 +100,7 @@ endpoint:
   sites: [cloud]
   smoke: {requests: smoke.json, min: 0, max: 1.5, timeout: 500ms}
   scoring: {code: score, script: score.py}
+  batch: score/../job.yaml
   deployment:
     instance_type: small
     instance_count: 2
@@ -141,6 +142,7 @@ def test_every_key_for_serving_reaches_the_domain(folder):
     smoke = scenario.endpoint.smoke
     assert [json.loads(body) for body in smoke.requests] == [{"inputs": [1]}, {"inputs": [2]}]
     assert (smoke.minimum, smoke.maximum, smoke.timeout_seconds) == (0.0, 1.5, 0.5)
+    assert scenario.endpoint.batch == str(folder / "job.yaml")
     assert scenario.endpoint.scoring is not None
     assert (scenario.endpoint.scoring.folder, scenario.endpoint.scoring.script) == (str(folder / "score"), "score.py")
     settings = scenario.endpoint.settings
@@ -219,6 +221,8 @@ REPLACED = [
     ("endpoint: {name: small}", "endpoint: {name: abc, smoke: {timeout: soon}}", 8, "'soon' is not a duration", "2s"),
     ("endpoint: {name: small}", "endpoint: {name: abc, smoke: {timeout: 0}}", 8, "is 0", "5s"),
     ("endpoint: {name: small}", "endpoint: {name: abc, scoring: {code: score, script: x.py}}", 8, "no file", "code"),
+    ("endpoint: {name: small}", "endpoint: {name: abc, batch: no.yml}", 8, "no file", "batch deployment"),
+    ("endpoint: {name: small}", "endpoint: {name: abc, batch: 3}", 8, "expected text, got 3", "endpoint.batch"),
 ]
 
 # lines added below MINIMAL, the line, words of the message, words of the hint

@@ -93,6 +93,10 @@ class Place:
         return json.loads((self.out / "summary.json").read_text())
 
     @property
+    def left(self) -> list[str]:
+        return sorted(path.name for path in self.out.iterdir())
+
+    @property
     def counts(self) -> tuple[int, int, int]:
         """Files, failed files, items."""
         return self.summary["files"], self.summary["failed_files"], self.summary["rows"]
@@ -152,7 +156,7 @@ class TestReturned:
             "    return", "    open(os.environ['AZUREML_BI_OUTPUT_PATH'] + '/own', 'w').close()\n    return"
         )
         assert (place.score(script, output_action="summary_only"), place.counts) == (0, (3, 0, 3))
-        assert sorted(os.listdir(place.out)) == ["own", "summary.json"]
+        assert place.left == ["own", "summary.json"]
 
 
 class TestScript:
@@ -170,7 +174,7 @@ def run(mini_batch):
         place.files(*(f"{number}.txt" for number in range(8)))
         assert place.score(script, mini_batch_size=1, max_concurrency_per_instance=2) == 0
         assert place.counts == (11, 0, 11)
-        assert len([name for name in os.listdir(place.out) if name[1:].isdigit()]) == 2
+        assert len([name for name in place.left if name[1:].isdigit()]) == 2
 
     def test_a_script_in_a_folder_imports_what_lies_beside_it_and_at_the_top(self, place: Place) -> None:
         (place.code / "top.py").write_text("A = 'top'")

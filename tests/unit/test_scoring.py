@@ -2,7 +2,8 @@
 
 import pytest
 
-from landbridge.domain.scoring import ScoringCounts, counts_of, summary_of
+from landbridge.domain.scoring import ScoringCounts, counts_of, scoring_key, summary_of
+from landbridge.domain.values import ModelVersion
 
 FILES = ("a.csv", "big a.csv", "b.parquet")
 
@@ -30,3 +31,9 @@ def test_no_predictions_mean_that_every_file_failed() -> None:
 def test_a_line_that_names_no_file_is_not_counted_as_something_else() -> None:
     with pytest.raises(ValueError, match="line 2 of the predictions names no file"):
         summary_of(["0 1 a.csv", "0 1 c.csv"], FILES)
+
+
+def test_a_key_of_a_scenario_without_a_batch_deployment_stays_what_it_was() -> None:
+    version = ModelVersion("m", "3", "sha256:aa", "here")
+    assert scoring_key("s", version, "d", 0) == "00f21ef53ce319b9"
+    assert scoring_key("s", version, "d", 0, "sha256:bb") != scoring_key("s", version, "d", 0, "sha256:cc")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from landbridge.domain.azure.batch import BatchSettings
+from landbridge.domain.azure.batch import BatchDeployment, BatchSettings, predictions_digest
 from landbridge.domain.errors import InputError
-from landbridge.files.batch import load_batch_deployment, load_batch_endpoint
+from landbridge.files.batch import load_batch_deployment, load_batch_endpoint, load_for_scoring
 
 ENDPOINT = """$schema: https://azuremlschemas.azureedge.net/latest/batchEndpoint.schema.json
 name: mnist-batch
@@ -137,3 +137,84 @@ class TestDeployment:
     def test_faults_are_named(self, folder: Path, text: str, old: str, new: str, words: str) -> None:
         with pytest.raises(InputError, match=words):
             load_batch_deployment(write(folder, text.replace(old, new)))
+
+
+class TestForScoring:
+    @pytest.mark.parametrize("text", [OLD, NEW])
+    def test_published_files_score_unedited(self, folder: Path, text: str) -> None:
+        found = load_for_scoring(write(folder, text))
+        assert found == load_batch_deployment(folder / "file.yml")
+
+    def test_what_the_file_gives_is_told_from_what_azure_takes_without_it(self, folder: Path) -> None:
+        below = {"max_concurrency_per_instance", "mini_batch_size", "output_action", "retry_settings"}
+        assert load_for_scoring(write(folder, NEW)).said == below
+        assert load_for_scoring(write(folder, OLD)).said == below | {
+            *("output_file_name", "error_threshold", "logging_level", "environment_variables"),
+        }
+
+    @pytest.mark.parametrize(
+        ("old", "new", "line", "words"),
+        [
+            ("  code: code", "  code: azureml:code:1", 8, "azureml:code:1 is no folder on this machine"),
+            ("  code: code\n", "", 7, "nothing is no folder on this machine"),
+            ("scores.csv", "a/scores.csv", 20, "'a/scores.csv' is no name"),
+            ("scores.csv", ".scores", 20, "'.scores' is no name"),
+            ("scores.csv", "summary.json", 20, "'summary.json' is no name"),
+            ("batch_driver.py", "../conda.yml", 9, "is no Python file"),
+        ],
+    )
+    def test_what_a_scoring_cannot_have_is_refused_with_its_line(
+        self, folder: Path, old: str, new: str, line: int, words: str
+    ) -> None:
+        with pytest.raises(InputError, match=words) as caught:
+            load_for_scoring(write(folder, OLD.replace(old, new)))
+        assert caught.value.where == f"{folder}/file.yml:{line}"
+
+    def test_below_settings_the_line_is_found_too(self, folder: Path) -> None:
+        with pytest.raises(InputError, match="'' is no name") as caught:
+            load_for_scoring(write(folder, NEW.replace("output_action: append_row", "output_file_name: ''")))
+        assert caught.value.where.endswith(":12")
+
+
+def deployment(folder: Path, text: str) -> BatchDeployment:
+    return load_for_scoring(write(folder, text))
+
+
+class TestDigest:
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("mini_batch_size: 5", "mini_batch_size: 6"),
+            ("max_retries: 1", "max_retries: 2"),
+            ("timeout: 300", "timeout: 301"),
+            ("append_row", "summary_only"),
+            ("scores.csv", "others.csv"),
+            ("LEVEL: 3", "LEVEL: 4"),
+            ("openmpi4.1.0", "openmpi4.1.1"),
+            ("path: model", "path: other"),
+        ],
+    )
+    def test_what_changes_the_predictions_is_another_scoring(self, folder: Path, old: str, new: str) -> None:
+        assert predictions_digest(deployment(folder, OLD), "c", deployment(folder, OLD).model_folder) != (
+            predictions_digest(
+                deployment(folder, OLD.replace(old, new)), "c", deployment(folder, OLD.replace(old, new)).model_folder
+            )
+        )
+        assert predictions_digest(deployment(folder, OLD), "c", "m") != predictions_digest(
+            deployment(folder, OLD), "d", "m"
+        )
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("max_concurrency_per_instance: 2", "max_concurrency_per_instance: 3"),
+            ("logging_level: debug", "logging_level: info"),
+            ("batch-cluster", "other"),
+            ("instance_type: big", "instance_type: small"),
+            ("mnist-torch-dpl", "mnist-torch-two"),
+        ],
+    )
+    def test_how_and_where_it_runs_does_not(self, folder: Path, old: str, new: str) -> None:
+        assert predictions_digest(deployment(folder, OLD), "c", "m") == predictions_digest(
+            deployment(folder, OLD.replace(old, new)), "c", "m"
+        )
