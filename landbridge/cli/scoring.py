@@ -14,6 +14,14 @@ VersionOption = Annotated[
 TargetOption = Annotated[
     str, typer.Option("--target", metavar="NAME", help="Where to run it; default: placement chooses.")
 ]
+ThresholdOption = Annotated[
+    int | None,
+    typer.Option(
+        "--error-threshold",
+        min=-1,
+        help="How many files may fail; -1 = any number; default: endpoint.batch's, else 0.",
+    ),
+]
 
 
 def score(  # noqa: PLR0913, PLR0917 - typer reads options from the signature
@@ -29,14 +37,7 @@ def score(  # noqa: PLR0913, PLR0917 - typer reads options from the signature
     inventory: InventoryOption = "",
     version: VersionOption = "",
     target: TargetOption = "",
-    error_threshold: Annotated[
-        int | None,
-        typer.Option(
-            "--error-threshold",
-            min=-1,
-            help="How many files may fail; -1 = any number; default: endpoint.batch's, else 0.",
-        ),
-    ] = None,
+    error_threshold: ThresholdOption = None,
     detach: DetachOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:

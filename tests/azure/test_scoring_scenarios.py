@@ -12,6 +12,7 @@ import yaml
 from landbridge.domain.ledger import Kind
 from tests.azure.double.double import Double
 from tests.e2e.conftest import ROOT, a_host, free_ports, make_playground
+from tests.e2e.test_scoring import add_batch
 from tests.e2e.tiny_story import TinyStory, make_tiny
 
 pytestmark = [pytest.mark.timeout(400, func_only=True), pytest.mark.slow]
@@ -103,3 +104,16 @@ def test_failed_files_and_kinds_that_it_does_not_read_are_told(cloud: Double, st
     assert refused.code == 3, refused.err
     assert "more.jsonl: a batch endpoint reads .csv and .parquet files" in refused.err
     assert pipelines(cloud) == before
+
+
+@pytest.mark.parametrize("name", ["aml-machines", "aml-cluster"])
+def test_the_script_of_a_batch_deployment_scores_as_a_job(home: Path, tmp_path: Path, name: str) -> None:
+    story = make_tiny(make_playground(home, tmp_path / "scenarios", "hybrid_train_deploy", "lake"))
+    story.good()
+    add_batch(story.playground.scenario)
+    details = story.good("--data", "flights", "--target", name, command="score")["details"]
+    assert (details["target"], details["counts"]["rows"], details["counts"]["failed_files"]) == (name, 1, 0)
+    assert (Path(details["output"]) / "scores.csv").read_text() == "flights-2013-01.csv 2.0 hello\n"
+    refused = story.run("--data", "flights", "--target", "aml-batch", command="score")
+    assert refused.code == 3, refused.err
+    assert "endpoint.batch: a batch endpoint of this target takes nothing from a file" in refused.err

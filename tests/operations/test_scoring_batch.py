@@ -238,3 +238,22 @@ class TestFindings:
         honoured = {"environment", "code", "scoring_script", "instance_type", "settings", "said"}
         named = {"name", "endpoint", "model", "compute", "instance_count", "description", "tags", "options"}
         assert set(BatchDeployment.__dataclass_fields__) == honoured | named
+
+
+def test_the_local_driver_runs_the_script_over_the_files(served: World) -> None:
+    script = """
+import os, pathlib
+def init():
+    global weights
+    weights = pathlib.Path(os.environ["AZUREML_MODEL_DIR"], "delay-model", "model.txt").read_text()
+def run(mini_batch):
+    return [f"{os.path.basename(path)} {len(mini_batch)} {weights} {os.environ['DEBUG']}" for path in mini_batch]
+"""
+    for number in (2, 3):
+        served.data("delay,distance\n9,9\n", f"2013-0{number}.csv")
+    deploy(served, script=script, mini_batch_size=2, max_concurrency_per_instance=1)
+    served.inventory["targets"]["cloud-cpu"] |= {"driver": "local", "options": {}}
+    found = scored(served.story(), replace(ORDER, target="cloud-cpu"))
+    assert (found.counts.files, found.counts.failed_files, found.counts.rows) == (3, 0, 3)
+    lines = Path(found.output, "delays.csv").read_text().splitlines()
+    assert lines == ["2013-01.csv 2 weights 1", "2013-02.csv 2 weights 1", "2013-03.csv 1 weights 1"]
