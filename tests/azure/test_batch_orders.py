@@ -118,5 +118,6 @@ def test_settings_of_a_file_are_refused_before_anything_moves(azure: Double, ser
         begun(served)
     assert (served.files(), scorings(azure)) == (before, [])
     served.inventory["targets"]["aml"]["options"].pop("batch_scoring")
-    served.inventory["environments"].append({"name": "*", "image": "azureml:any:1", "targets": ["aml"]})
+    served.inventory["environments"].insert(0, {"name": "*", "image": "registry.example/any:1", "targets": ["aml"]})
+    azure.full.clear()
     assert scoring.prepare(served.story(), ORDER).way == ""
