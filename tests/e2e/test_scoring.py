@@ -12,7 +12,7 @@ from tests.e2e.tiny_story import make_tiny
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(280)
 @pytest.mark.parametrize("playground", [("hybrid_train_deploy", "lake")], indirect=True)
 def test_the_champion_scores_a_data_set_once_and_a_bad_file_is_told(playground: Playground) -> None:
     tiny = make_tiny(playground)
@@ -71,7 +71,7 @@ def run(mini_batch):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(280)
 @pytest.mark.parametrize("playground", [("hybrid_train_deploy", "lake")], indirect=True)
 def test_a_batch_deployment_scores_unedited_and_another_script_is_another_scoring(playground: Playground) -> None:
     tiny = make_tiny(playground)
