@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.pattern import model_lease
-from flows.score import score_steps
+from flows.score import prepared_steps
 from landbridge import settings
 from landbridge.client import events_path
 from landbridge.domain.errors import BusyError, LandbridgeError
@@ -75,9 +75,9 @@ async def _settle_scorings(story: Story, lease: Lease) -> list[str]:
     for begun in (await find_scorings(story)).scorings:
         emit("reconcile", "info", f"{story.scenario.name}: {begun.summary} was begun and not ended")
         try:
-            order = await look_at_scoring(story, begun)
-            if order is not None:
-                await score_steps(story, lease, order)
+            scoring = await look_at_scoring(story, begun)
+            if scoring is not None:
+                await prepared_steps(scoring, lease)
             else:
                 await settle_scoring(story, begun)
         except LandbridgeError as error:

@@ -11,6 +11,7 @@ from flows.pattern import carry_out, run_name
 from landbridge.domain.ledger import Lease
 from landbridge.domain.scoring import ScoringOrder
 from landbridge.operations.reports import Report
+from landbridge.operations.scoring import Scoring
 from landbridge.operations.story import Request, Story
 from tasks.scoring import prepare_scoring, score_files, ship_model, stage_scoring_data, submit_scoring
 
@@ -21,9 +22,13 @@ async def score(scenario: str, inventory: str, order: ScoringOrder, trigger: str
     return await carry_out(partial(score_steps, order=order), Request(scenario, inventory, trigger))
 
 
-async def score_steps(story: Story, _lease: Lease, order: ScoringOrder) -> Report:
+async def score_steps(story: Story, lease: Lease, order: ScoringOrder) -> Report:
     """The steps of a scoring, under the lease of its model."""
-    scoring = await prepare_scoring(story, order)
+    return await prepared_steps(await prepare_scoring(story, order), lease)
+
+
+async def prepared_steps(scoring: Scoring, _lease: Lease) -> Report:
+    """Those of one that was found allowed."""
     shipped = await ship_model(scoring)
     staged = await stage_scoring_data(scoring)
     attempt = await submit_scoring(scoring, shipped, staged)

@@ -1,10 +1,9 @@
 """Look at what is, and end what nobody owns."""
 
-from landbridge.domain.scoring import ScoringOrder
 from landbridge.operations import reconciling, scoring_resuming
 from landbridge.operations.adopting import Adopted
 from landbridge.operations.reconciling import Cleaned, Todo
-from landbridge.operations.scoring import Scored
+from landbridge.operations.scoring import Scored, Scoring
 from landbridge.operations.scoring_resuming import AllBegun, Begun
 from landbridge.operations.story import Story
 from tasks.step import step
@@ -23,9 +22,9 @@ def find_scorings(story: Story) -> AllBegun:
 
 
 @step("look at {begun.attempt.name}")
-def look_at_scoring(story: Story, begun: Begun) -> ScoringOrder | None:
-    """Ask the target; a job that it never came to know is to be ordered again."""
-    return scoring_resuming.order_again(story, begun)
+def look_at_scoring(story: Story, begun: Begun) -> Scoring | None:
+    """Ask the target; a job that it never came to know is prepared again, if it is still allowed."""
+    return scoring_resuming.prepare_again(story, begun)
 
 
 @step("settle {begun.attempt.name}")

@@ -111,11 +111,15 @@ class Scored:
         return f"{self.counts.summary}; predictions at {self.site}: {self.output}"
 
 
-def prepare(story: Story, order: ScoringOrder) -> Scoring:
+def prepare(story: Story, order: ScoringOrder, only: str = "") -> Scoring:
     """Find version, data and target, and refuse here what may not be done: nothing has moved yet.
+
+    Args:
+        only: the key of the scoring that the order must be; "" = whichever it is.
 
     Raises:
         NotFoundError: no such version, or no data.
+        RefusedError: it is not `only`, for its data or the champion are others now.
         ResidencyError: data or model may not be where the job would run.
         NowhereToGoError: no target takes it, with every target's reason.
         NetworkError: the site of the job is not as private as the pattern asks.
@@ -126,6 +130,8 @@ def prepare(story: Story, order: ScoringOrder) -> Scoring:
     threshold = scoring_batch.threshold_of(order, deployment)
     own = scoring_batch.digest_of(story, deployment)
     key = scoring_key(story.scenario.name, version, item.snapshot.digest, threshold, own)
+    if only not in {"", key}:
+        raise RefusedError(f"The order is scoring {key} now, not {only}.", "Order the scoring again: it is made anew.")
     scored = scoring_job.scored_by(story, item.snapshot, deployment, threshold)
     scored = replace(scored, data={item.asset.name: item}, run_key=key)
     trained = replace(story, run_key=key)
@@ -139,18 +145,6 @@ def prepare(story: Story, order: ScoringOrder) -> Scoring:
     movements.require(model_movement(trained, version, scoring.site))
     preflight.require(story, scoring.site)
     return scoring
-
-
-def key_of(story: Story, order: ScoringOrder) -> str:
-    """What names this order's scoring today: its data, the champion or the script may be others tomorrow.
-
-    Raises:
-        NotFoundError: no such version, or no data.
-        InputError: the batch deployment is wrong.
-    """
-    digest, deployment = _data(story, order.data).snapshot.digest, scoring_batch.load(story)
-    threshold, own = scoring_batch.threshold_of(order, deployment), scoring_batch.digest_of(story, deployment)
-    return scoring_key(story.scenario.name, _version(story, order.version), digest, threshold, own)
 
 
 def ship_model(scoring: Scoring) -> shipping.Shipped:

@@ -1,7 +1,7 @@
 """Bring a scoring to its end that a run began and nobody waits for any more.
 
 A job that its target knows is followed with what the ledger says of it; neither model nor data is asked for. One that never
-came to its target is ordered again, if it would still be the same.
+came to its target is prepared again, and goes on as any other scoring, if it would still be the same.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from landbridge.domain.ledger import Entry, Kind
 from landbridge.domain.scoring import ScoringOrder
 from landbridge.domain.values import JobPhase, Json
 from landbridge.operations import connections, scoring, training
-from landbridge.operations.scoring import Scored
+from landbridge.operations.scoring import Scored, Scoring
 from landbridge.operations.story import Story
 from landbridge.operations.training import Attempt
 
@@ -57,8 +57,8 @@ def without_end(home: str, scenario: str = "") -> tuple[Begun, ...]:
     return tuple(_begun(entry) for entry in reversed(entries) if _name(entry) not in ended)
 
 
-def order_again(story: Story, begun: Begun) -> ScoringOrder | None:
-    """The order to give again, for its target never came to know or to start the job; None: it did, or it cannot be given.
+def prepare_again(story: Story, begun: Begun) -> Scoring | None:
+    """The scoring to go on with, for its target never came to know or to start the job; None: it did, or it may not go on.
 
     Raises:
         TransientError: the target did not answer.
@@ -67,8 +67,8 @@ def order_again(story: Story, begun: Begun) -> ScoringOrder | None:
         target = connections.runner(story.inventory, begun.attempt.target, begun.attempt.way)
         status = target.observe(begun.attempt.ref)
     except NotFoundError:
-        return _same_order(story, begun)
-    return _same_order(story, begun) if status.reason == "NotStarted" else None
+        return _same(story, begun)
+    return _same(story, begun) if status.reason == "NotStarted" else None
 
 
 def settle(story: Story, begun: Begun) -> Scored:
@@ -109,19 +109,16 @@ def end_given_up(story: Story) -> list[str]:
     return ended
 
 
-def _same_order(story: Story, begun: Begun) -> ScoringOrder | None:
+def _same(story: Story, begun: Begun) -> Scoring | None:
     given = begun.what.get("order")
     if not isinstance(given, dict):
         return None
     threshold = cast(int, given["error_threshold"])
     order = ScoringOrder(str(given["data"]), str(begun.what["version"]), str(given["target"]), threshold)
     try:
-        if scoring.key_of(story, order) != begun.run_key:
-            return None
-        scoring.prepare(story, order)
-    except PermanentError:  # the data is gone, or may not be there any more
+        return scoring.prepare(story, order, only=begun.run_key)
+    except PermanentError:  # the data is gone or other data, or may not be there any more
         return None
-    return order
 
 
 def _name(entry: Entry) -> str:

@@ -80,7 +80,7 @@ def test_reconcile_follows_an_order_by_its_way_though_the_data_is_other_by_now(a
     [left] = scoring_resuming.all_begun(story).scorings
     assert left.attempt == first
     assert left.what["files"] == ["2013-01.csv"]  # those that the job was given
-    assert scoring_resuming.order_again(story, left) is None  # Azure has the job
+    assert scoring_resuming.prepare_again(story, left) is None  # Azure has the job
     connections.runner(story.inventory, "aml", first.way).cancel(first.ref)
     with pytest.raises(JobFailedError, match=first.name):
         scoring_resuming.settle(story, left)

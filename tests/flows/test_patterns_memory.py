@@ -291,6 +291,9 @@ class TestOtherFlows:
         stage.world.faults("cloud-cpu").plan(submit=["TargetUnavailableError"] * 4)
         assert stage.run("score", "score", order={"data": "flights"}).told[0] == "FAILED"
         ended = stage.run("reconcile", "reconcile")
+        began = [event["step"] for event in ended.events if event["state"] == "started"]
+        assert "look_at_scoring" in began
+        assert "prepare_scoring" not in began  # the look prepared it
         assert (ended.told, "was begun and not ended, put right" in ended.report["text"]) == (
             ("COMPLETED", "Reconciled"),
             True,

@@ -57,7 +57,11 @@ def served(world: World) -> World:
 
 def scored(story: Story, order: ScoringOrder = ORDER) -> Scored:
     """Every step of the flow, in its order, without Prefect."""
-    prepared = scoring.prepare(story, order)
+    return carried_out(scoring.prepare(story, order))
+
+
+def carried_out(prepared: scoring.Scoring) -> Scored:
+    """The same without the first step."""
     shipped, staged = scoring.ship_model(prepared), scoring.stage_data(prepared)
     return scoring.wait(prepared, scoring.submit(prepared, shipped, staged))
 

@@ -15,7 +15,7 @@ from landbridge.operations.scoring import Scored
 from landbridge.operations.scoring_resuming import Begun
 from landbridge.operations.story import Story
 from landbridge.operations.training import Attempt
-from tests.operations.test_scoring import ORDER, plan_scoring, scored, scoring_jobs, served
+from tests.operations.test_scoring import ORDER, carried_out, plan_scoring, scored, scoring_jobs, served
 from tests.operations.world import World
 
 __all__ = ["served"]
@@ -58,7 +58,7 @@ class TestFollowed:
         plan_scoring(served, running_seconds=0.2)
         attempt = begin(served.story())
         [begun] = found(served)
-        assert scoring_resuming.order_again(served.story(), begun) is None
+        assert scoring_resuming.prepare_again(served.story(), begun) is None
         assert scoring_resuming.settle(served.story(), begun).job == attempt.name
         assert found(served) == []
         assert scored(served.story()) == _told(served)
@@ -96,7 +96,7 @@ class TestFollowed:
         [begun] = found(served)
         served.faults("cloud-cpu").plan(observe=["TargetUnavailableError"])
         with pytest.raises(TargetUnavailableError):
-            scoring_resuming.order_again(served.story(), begun)
+            scoring_resuming.prepare_again(served.story(), begun)
         assert found(served) == [begun]
 
 
@@ -104,9 +104,10 @@ class TestOrderedAgain:
     def test_a_job_that_never_came_to_its_target_is_that_very_job(self, served: World) -> None:
         refused_by_its_target(served)
         [begun] = found(served)
-        order = scoring_resuming.order_again(served.story(), begun)
-        assert order == replace(ORDER, version="1", error_threshold=0)
-        assert scored(served.story(), order).job == begun.attempt.name
+        again = scoring_resuming.prepare_again(served.story(), begun)
+        assert again is not None
+        assert again.order == replace(ORDER, version="1", error_threshold=0)
+        assert carried_out(again).job == begun.attempt.name
         assert found(served) == []
 
     def test_of_data_of_the_past_it_is_lost_and_said_so(self, served: World) -> None:
@@ -114,7 +115,7 @@ class TestOrderedAgain:
         served.data("delay,distance\n9,9\n", "2013-02.csv")
         decisions = len(served.entries(Kind.DECISION))
         [begun] = found(served)
-        assert scoring_resuming.order_again(served.story(), begun) is None
+        assert scoring_resuming.prepare_again(served.story(), begun) is None
         with pytest.raises(JobFailedError, match="never came to cloud-cpu"):
             scoring_resuming.settle(served.story(), begun)
         assert (served.entries(Kind.SCORING)[0].payload["reason"], found(served)) == ("Lost", [])
@@ -126,7 +127,7 @@ class TestOrderedAgain:
             begin(served.story(), ON_RACK)
         served.scenario["data"]["flights"]["residency"] = "cloud"
         [begun] = found(served)
-        assert scoring_resuming.order_again(served.story(), begun) is None
+        assert scoring_resuming.prepare_again(served.story(), begun) is None
 
 
 class TestClean:
