@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from landbridge.domain.azure.online import DEPLOYMENTS_OF_AN_ENDPOINT, ENDPOINTS_OF_A_REGION
+from landbridge.domain.azure.online import ENDPOINTS_OF_A_REGION
 from landbridge.domain.errors import (
     CapabilityMissingError,
     InputError,
@@ -147,20 +147,6 @@ def test_an_endpoint_that_somebody_else_made_is_left_alone(azure: Double, bench:
     with pytest.raises(CapabilityMissingError, match="did not make it"):
         bench.connect().submit(bench.order())
     assert nothing_made(azure)
-
-
-def test_a_full_endpoint_names_its_oldest_deployment_and_takes_those_it_has(azure: Double, bench: Bench) -> None:
-    bench.connect().submit(bench.order("one"))
-    for number in range(1, DEPLOYMENTS_OF_AN_ENDPOINT):
-        same = dict(deployments(azure)[0]["properties"])
-        azure.world.add("batchEndpoints/deployments", (BATCH, f"d{number:02}"), same, **PLACE)
-    other = bench.order("two", environment_variables={"A": "b"})
-    [finding] = bench.connect().foresee(other)
-    assert "the oldest is v3-" in finding.hint
-    with pytest.raises(QuotaExceededError, match="has 20 deployments"):
-        bench.connect().submit(other)
-    bench.connect().submit(bench.order("three"))
-    assert sorted(scorings(azure)) == ["one", "three"]
 
 
 def test_a_full_subscription_is_told_before_anything_is_made(azure: Double, bench: Bench) -> None:

@@ -23,7 +23,8 @@ from landbridge.domain.requests import BatchOrder, ColourSpec, ResolvedEnvironme
 from landbridge.domain.values import JobPhase, JobRef, JobStatus
 from landbridge.drivers.azureml import batch_bodies as bodies
 from landbridge.drivers.azureml.batch_jobs import find_job, invoke, job_status, log_files
-from landbridge.drivers.azureml.batch_making import ROOM, BatchMaker
+from landbridge.drivers.azureml.batch_making import BatchMaker
+from landbridge.drivers.azureml.batch_room import ROOM
 from landbridge.drivers.azureml.blobs import default_store
 from landbridge.drivers.azureml.client import Object, Workspace, connect
 from landbridge.drivers.azureml.computes import Compute, read_compute

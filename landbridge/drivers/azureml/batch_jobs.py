@@ -11,12 +11,13 @@ from typing import Any
 
 from landbridge.domain.errors import NotFoundError
 from landbridge.domain.values import JobPhase, JobStatus
-from landbridge.drivers.azureml.client import JOBS, Object, Workspace
+from landbridge.drivers.azureml.client import JOBS, Object, Request, Workspace
 from landbridge.drivers.azureml.errors import read_refusal, to_error
-from landbridge.drivers.azureml.serving_asking import HEADER, token_for, unanswered
+from landbridge.drivers.azureml.serving_asking import AUDIENCES, HEADER, token_for, unanswered
 from landbridge.drivers.azureml.training_state import FINAL, GOING, name_of, needs_run, reading, status_of
 
 HISTORY = "history/v1.0"
+FRONT, INVOCATIONS = "mferp/managementfrontend", "2020-09-01-dataplanepreview"  # as azure-ai-ml 1.35 lists them
 MOST_JOBS = 500  # of the newest, among which one is looked for by its experiment
 INVOKE_SECONDS = 100.0  # Azure makes the job before it answers
 
@@ -47,6 +48,13 @@ def invoke(workspace: Workspace, url: str, deployment: str, body: Object) -> Non
         raise unanswered(url, error, "Try again; check the way to it.") from error
     if response.status_code >= 400:
         raise to_error(read_refusal(response.status_code, response.content), doing)
+
+
+def invocations(workspace: Workspace, endpoint: str, deployment: str) -> Iterator[Object]:
+    """The jobs of one deployment, whoever invoked it, each with its status and when it was made."""
+    url = workspace.regional(FRONT, f"batchEndpoints/{endpoint}/deployments/{deployment}/jobs")
+    doing, audience = f"listing the jobs of deployment {deployment}", AUDIENCES[workspace.place.cloud]
+    yield from workspace.pages(Request("GET", url, doing, INVOCATIONS, audience=audience))
 
 
 def job_status(workspace: Workspace, job: Object) -> JobStatus:

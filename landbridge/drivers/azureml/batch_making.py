@@ -1,13 +1,17 @@
-"""Make batch endpoints and their deployments; each waits for its turn, and until Azure says that it is done. Safe to repeat."""
+"""Make batch endpoints and their deployments; each waits for its turn, and until Azure says that it is done. Safe to repeat.
+
+An endpoint that is full makes room by itself: what landbridge made and nobody has scored with for longest goes.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from landbridge.domain.azure.online import DEPLOYMENTS_OF_AN_ENDPOINT, ENDPOINTS_OF_A_REGION
-from landbridge.domain.errors import ConflictError, PermanentError
+from landbridge.domain.azure.online import ENDPOINTS_OF_A_REGION
+from landbridge.domain.errors import ConflictError, PermanentError, QuotaExceededError
 from landbridge.domain.plan import Finding
 from landbridge.drivers.azureml.batch_bodies import new_endpoint
+from landbridge.drivers.azureml.batch_room import ROOM, Room, room
 from landbridge.drivers.azureml.client import Request, Workspace
 from landbridge.drivers.azureml.serving_making import await_turn
 from landbridge.drivers.azureml.serving_reading import ENDED, ONLINE, is_ours, state_of
@@ -17,7 +21,7 @@ Object = dict[str, Any]
 
 BATCH = ONLINE  # the API version: of one document
 WAIT_SECONDS = 600.0  # for an endpoint or a deployment: Azure checks what it names, and starts no machine
-ROOM, NAME = "endpoints", "endpoint.name"
+NAME = "endpoint.name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,19 @@ class BatchMaker:
         return self._make(endpoint, path, new_endpoint(self.target, str(self.workspace.resource()["location"])))
 
     def ensure_deployment(self, endpoint: str, name: str, body: Object) -> Object:
-        """Return the deployment when it takes jobs. One that failed is made anew."""
+        """Return the deployment when it takes jobs. One that failed is made anew; where the endpoint is full, others go first.
+
+        Raises:
+            QuotaExceededError: it is full, and none may go.
+        """
         path = f"batchEndpoints/{endpoint}/deployments/{name}"
         found = self._settled(endpoint, path)
         if found is not None and state_of(found) not in ENDED:
             return found
         if found is not None:
-            doing = f"deleting {path}"
-            self.workspace.finish(self.workspace.ask(Request("DELETE", path, doing, BATCH)), doing, WAIT_SECONDS)
+            self._delete(path)
+        else:
+            self._make_room(endpoint, name)
         return self._make(endpoint, path, body)
 
     def obstacles(self, endpoint: str, deployment: str) -> Iterator[Finding]:
@@ -61,13 +70,22 @@ class BatchMaker:
             return
         if not is_ours(found, self.target):
             yield self._foreign(endpoint)
-        there = self._deployments(endpoint)
-        if deployment not in {one["name"] for one in there} and len(there) >= DEPLOYMENTS_OF_AN_ENDPOINT:
-            first = min(there, key=lambda one: str((one.get("systemData") or {}).get("createdAt") or ""))
-            detail = f"Batch endpoint {endpoint} has {len(there)} deployments, as many as Azure gives to an endpoint."
-            yield refused(
-                ROOM, detail, f"Delete those that nobody scores with any more; the oldest is {first['name']}."
-            )
+            return
+        if word := room(self.workspace, found, self._deployments(endpoint), (deployment, self.target)).refusal:
+            yield word
+
+    def _make_room(self, endpoint: str, deployment: str) -> None:
+        """Killed half-way it is no harm: the next order finds the room that was made."""
+        resource, there = self._read(endpoint)
+        found = room(self.workspace, resource, there, (deployment, self.target)) if resource else Room()
+        if found.refusal:
+            raise QuotaExceededError(found.refusal.detail, found.refusal.hint)
+        for name in found.go:
+            self._delete(f"batchEndpoints/{endpoint}/deployments/{name}")
+
+    def _delete(self, path: str) -> None:
+        doing = f"deleting {path}"
+        self.workspace.finish(self.workspace.ask(Request("DELETE", path, doing, BATCH)), doing, WAIT_SECONDS)
 
     def _too_many_endpoints(self) -> Iterator[Finding]:
         """In this workspace; those of other workspaces of the region count too, and are not asked."""

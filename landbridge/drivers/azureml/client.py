@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,7 @@ class Request:
         path: below the workspace, such as `jobs/x`; with a leading "/" of the management service; or a whole URL.
         doing: begins the message of an error ("reading job 'x'").
         version: the API version; "" = none is sent.
+        audience: of the token, as a scope; "" = the management service, whose tokens most services of the region take too.
         seconds: for each read of the answer.
         retries: of what failed on the way or is answered 408, 429, 500, 502, 503 or 504; of POST, 500, 503 and 504.
     """
@@ -68,6 +69,7 @@ class Request:
     version: str = ""
     body: Json = None
     query: Mapping[str, str] = field(default_factory=dict)
+    audience: str = ""
     seconds: float = READ_SECONDS
     retries: int = RETRIES
 
@@ -103,7 +105,7 @@ class Workspace:
         self.place = place
         self._lock = Lock()
         self._credential: TokenCredential | None = None
-        self._pipeline: Pipeline[Any, Any] | None = None
+        self._pipelines: dict[str, Pipeline[Any, Any]] = {}  # by the audience of their tokens
         self._kept: dict[str, Object] = {}
         self._reading: dict[str, RLock] = {}
 
@@ -135,13 +137,16 @@ class Workspace:
 
     def items(self, path: str, version: str, doing: str, **query: str) -> Iterator[Object]:
         """All objects of a list, page by page."""
-        request = Request("GET", path, doing, version, query=query)
+        yield from self.pages(Request("GET", path, doing, version, query=query))
+
+    def pages(self, request: Request) -> Iterator[Object]:
+        """The same, of the list that `request` asks for."""
         while True:
             page = self.ask(request).body
             yield from page.get("value") or ()
             if not page.get("nextLink"):
                 return
-            request = Request("GET", str(page["nextLink"]), doing)
+            request = replace(request, path=str(page["nextLink"]), version="", query={})
 
     def put(self, path: str, version: str, body: Json, doing: str) -> Answer:
         return self.ask(Request("PUT", path, doing, version, body))
@@ -219,7 +224,7 @@ class Workspace:
             "read_timeout": request.seconds,
             "connection_timeout": CONNECT_SECONDS,
         }
-        response: HttpResponse = self._open().run(message, stream=False, **options).http_response
+        response: HttpResponse = self._open(request.audience).run(message, stream=False, **options).http_response
         return response
 
     def _url(self, path: str) -> str:
@@ -228,16 +233,17 @@ class Workspace:
         base = f"https://{self.place.names.management}"
         return f"{base}{path}" if path.startswith("/") else f"{base}{self.place.id}/{path}".rstrip("/")
 
-    def _open(self) -> "Pipeline[Any, Any]":
+    def _open(self, audience: str) -> "Pipeline[Any, Any]":
         credential = self.credential
         with self._lock:
-            if self._pipeline is None:
-                self._pipeline = _pipeline(credential, f"https://{self.place.names.management}/.default")
-            return self._pipeline
+            if audience not in self._pipelines:
+                scope = audience or f"https://{self.place.names.management}/.default"
+                self._pipelines[audience] = _pipeline(credential, scope)
+            return self._pipelines[audience]
 
     def _log_out(self) -> None:
         with self._lock:
-            self._credential = self._pipeline = None
+            self._credential, self._pipelines = None, {}
 
 
 def wait_of(headers: Mapping[str, str]) -> float | None:

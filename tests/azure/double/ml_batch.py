@@ -15,6 +15,7 @@ from tests.azure.double import batch_driver
 from tests.azure.double.arm import nothing
 from tests.azure.double.job_run import JobRun
 from tests.azure.double.login import Login
+from tests.azure.double.ml_deployments import PER_ENDPOINT
 from tests.azure.double.ml_endpoints import NAME, refuse_busy
 from tests.azure.double.ml_jobs import Jobs
 from tests.azure.double.places import PROVIDER
@@ -123,9 +124,9 @@ class Batch:
         scope = self._world.ml(
             "batchEndpoints/deployments", part(request, "endpoint"), str(request.path_params.get("name", ""))
         )
-        wanted = scope.rstrip("/").lower()
+        wanted = f"{scope.rstrip('/')}/".lower()
         runs = (run for run in self._jobs.runs.values() if isinstance(run, Parent))
-        found = [run for run in runs if run.resource["deployment"].lower().startswith(wanted)]
+        found = [run for run in runs if f"{run.resource['deployment']}/".lower().startswith(wanted)]
         return JSONResponse({"value": [_job_shown(run) for run in found]})
 
     async def _list(self, request: Request) -> Response:
@@ -165,6 +166,9 @@ class Batch:
         if self._world.resources.find(path) is None:
             raise ArmError(404, "ParentResourceNotFound", f"The endpoint {endpoint} was not found.")
         refuse_busy(self._world, path)
+        others = {one["name"] for one in self._world.resources.children(f"{path}/deployments")} - {name}
+        if len(others) >= PER_ENDPOINT:
+            raise bad_request(f"An endpoint has at most {PER_ENDPOINT} deployments.", "OutOfQuota")
         properties = said(given.get("properties"))
         model = (properties.get("model") or {}).get("assetId", "")
         for what, asset in (("compute", properties.get("compute", "")), ("model", model)):
@@ -263,4 +267,4 @@ def _asset(one: Mapping[str, Json], key: str) -> dict[str, Json]:
 
 def _job_shown(parent: Parent) -> dict[str, Json]:
     properties = {"status": parent.status, "tags": parent.resource["properties"]["tags"]}
-    return {**{key: parent.resource[key] for key in ("id", "name", "type")}, "properties": properties}
+    return {**{key: parent.resource[key] for key in ("id", "name", "type", "systemData")}, "properties": properties}
