@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from landbridge.domain.azure.online import ENDPOINTS_OF_A_REGION
+from landbridge.domain.azure.online import (
+    DEPLOYMENTS_OF_A_REGION,
+    DEPLOYMENTS_OF_AN_ENDPOINT,
+    ENDPOINTS_OF_A_REGION,
+)
 from landbridge.domain.errors import (
     CapabilityMissingError,
     InputError,
@@ -156,6 +160,36 @@ def test_a_full_subscription_is_told_before_anything_is_made(azure: Double, benc
     with pytest.raises(QuotaExceededError, match="has 100 endpoints"):
         bench.connect().submit(bench.order())
     assert nothing_made(azure)
+
+
+def test_a_region_full_of_deployments_takes_no_further_one(azure: Double, bench: Bench) -> None:
+    bench.connect().submit(bench.order("one"))
+    for endpoint in range(DEPLOYMENTS_OF_A_REGION // DEPLOYMENTS_OF_AN_ENDPOINT):
+        said = {"authMode": "AADToken", "provisioningState": "Succeeded"}
+        azure.world.add("batchEndpoints", (f"other-{endpoint}",), said, **PLACE)
+        for number in range(DEPLOYMENTS_OF_AN_ENDPOINT):
+            names = (f"other-{endpoint}", f"d{number}")
+            azure.world.add("batchEndpoints/deployments", names, {"provisioningState": "Succeeded"}, **PLACE)
+    other = bench.order("two", environment_variables={"A": "b"})
+    with pytest.raises(QuotaExceededError, match="has 501 deployments, as many as Azure gives to a subscription"):
+        bench.connect().submit(other)
+    assert bench.connect().foresee(bench.order("three")) == ()  # its deployment is one of those
+    for number in (1, 2):
+        azure.world.resources.remove(azure.world.ml("batchEndpoints/deployments", "other-0", f"d{number}"))
+    assert bench.connect().foresee(other) == ()
+
+
+def test_deployments_are_counted_only_while_they_could_be_too_many(azure: Double, bench: Bench) -> None:
+    for endpoint in range(DEPLOYMENTS_OF_A_REGION // DEPLOYMENTS_OF_AN_ENDPOINT):
+        said = {"authMode": "AADToken", "provisioningState": "Succeeded"}
+        azure.world.add("batchEndpoints", (f"other-{endpoint}",), said, **PLACE)
+    assert bench.connect().foresee(bench.order()) == ()
+    assert (
+        len([*azure.record.asked("GET", "/deployments")]) == 1
+    )  # the first has none, so 480 are the most there can be
+    azure.world.resources.remove(azure.world.ml("batchEndpoints", "other-0"))
+    assert bench.connect().foresee(bench.order()) == ()
+    assert len([*azure.record.asked("GET", "/deployments")]) == 1  # 24 endpoints cannot have as many
 
 
 def test_a_deployment_that_failed_is_made_anew(azure: Double, bench: Bench) -> None:

@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
-from landbridge.domain.azure.online import DEPLOYMENTS_OF_AN_ENDPOINT, ENDPOINTS_OF_A_CLUSTER
+from landbridge.domain.azure.online import (
+    DEPLOYMENTS_OF_A_REGION,
+    DEPLOYMENTS_OF_AN_ENDPOINT,
+    ENDPOINTS_OF_A_CLUSTER,
+    ENDPOINTS_OF_A_REGION,
+)
 from landbridge.domain.errors import (
     AuthError,
     CapabilityMissingError,
@@ -319,6 +324,20 @@ def test_a_cluster_full_of_deployments_refuses_another_colour_of_any_endpoint(az
     azure.world.resources.remove(azure.world.ml("onlineEndpoints/deployments", "other-4", "other-0"))
     azure.world.resources.remove(azure.world.ml("onlineEndpoints/deployments", "other-4", "other-1"))
     assert line.target.foresee(line.spec("green", 2)) == ()
+
+
+def test_a_full_region_refuses_a_managed_colour_too(azure: Double, make_line: Callable[..., Line]) -> None:
+    """Endpoints of all kinds count, and their deployments."""
+    managed = make_line(MANAGED)
+    endpoints = DEPLOYMENTS_OF_A_REGION // DEPLOYMENTS_OF_AN_ENDPOINT
+    fill(azure, "onlineEndpoints", endpoints)
+    assert managed.target.foresee(managed.spec()) == ()
+    for number in range(endpoints):
+        fill(azure, "onlineEndpoints/deployments", DEPLOYMENTS_OF_AN_ENDPOINT, f"other-{number}")
+    [finding] = managed.target.foresee(managed.spec())
+    assert "has 500 deployments, as many as Azure gives to a subscription in a region" in finding.detail
+    fill(azure, "onlineEndpoints", ENDPOINTS_OF_A_REGION)
+    assert [item.detail.split(",")[0][-13:] for item in managed.target.foresee(managed.spec())] == ["100 endpoints"]
 
 
 def test_a_full_endpoint_refuses_another_colour(azure: Double, line: Line) -> None:

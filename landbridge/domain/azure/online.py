@@ -9,7 +9,7 @@ from landbridge.domain.values import Json, Resources
 
 # Limits of the service: https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas
 DEPLOYMENTS_OF_AN_ENDPOINT = 20
-ENDPOINTS_OF_A_REGION = 100  # of a subscription, of all types
+ENDPOINTS_OF_A_REGION, DEPLOYMENTS_OF_A_REGION = 100, 500  # of a subscription, online and batch together
 ENDPOINTS_OF_A_CLUSTER = 60
 DEPLOYMENTS_OF_A_CLUSTER = 100
 LONGEST_PAIR = 62  # characters of both names together, on Kubernetes

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from landbridge.domain.azure.online import ENDPOINTS_OF_A_REGION
 from landbridge.domain.errors import ConflictError, PermanentError, QuotaExceededError
 from landbridge.domain.plan import Finding
 from landbridge.drivers.azureml.batch_bodies import new_endpoint
 from landbridge.drivers.azureml.batch_room import ROOM, Room, room
 from landbridge.drivers.azureml.client import Request, Workspace
+from landbridge.drivers.azureml.region_room import endpoints, full_region
 from landbridge.drivers.azureml.serving_making import await_turn
 from landbridge.drivers.azureml.serving_reading import ENDED, ONLINE, is_ours, state_of
 from landbridge.drivers.findings import refused
@@ -66,13 +66,17 @@ class BatchMaker:
         """What stands in the way of this deployment: somebody else's endpoint, or Azure's limits on numbers."""
         found = self._find(f"batchEndpoints/{endpoint}")
         if found is None:
-            yield from self._too_many_endpoints()
+            yield from self._full_region(is_new=True)
             return
         if not is_ours(found, self.target):
             yield self._foreign(endpoint)
             return
-        if word := room(self.workspace, found, self._deployments(endpoint), (deployment, self.target)).refusal:
-            yield word
+        there = self._deployments(endpoint)
+        found_room = room(self.workspace, found, there, (deployment, self.target))
+        if found_room.refusal:
+            yield found_room.refusal
+        elif not found_room.go and deployment not in {one["name"] for one in there}:
+            yield from self._full_region(is_new=False)
 
     def _make_room(self, endpoint: str, deployment: str) -> None:
         """Killed half-way it is no harm: the next order finds the room that was made."""
@@ -87,15 +91,9 @@ class BatchMaker:
         doing = f"deleting {path}"
         self.workspace.finish(self.workspace.ask(Request("DELETE", path, doing, BATCH)), doing, WAIT_SECONDS)
 
-    def _too_many_endpoints(self) -> Iterator[Finding]:
-        """In this workspace; those of other workspaces of the region count too, and are not asked."""
-        doing, kinds = f"counting the endpoints of {self.workspace.place.label}", ("batchEndpoints", "onlineEndpoints")
-        here = sum(1 for kind in kinds for _ in self.workspace.items(kind, BATCH, doing))
-        if here >= ENDPOINTS_OF_A_REGION:
-            detail = (
-                f"{self.workspace.place.label} has {here} endpoints, as many as Azure gives to a subscription here."
-            )
-            yield refused(ROOM, detail, "Delete endpoints that nobody needs, or have the limit raised.")
+    def _full_region(self, is_new: bool) -> Iterator[Finding]:
+        if word := full_region(self.workspace, list(endpoints(self.workspace)), is_new):
+            yield refused(ROOM, *word)
 
     def _foreign(self, endpoint: str) -> Finding:
         detail = f"A batch endpoint {endpoint} is in the workspace already, and target {self.target} did not make it."

@@ -8,10 +8,11 @@ from landbridge.domain.plan import Finding
 from landbridge.domain.quantities import resources
 from landbridge.domain.requests import ColourSpec
 from landbridge.domain.values import Resources
+from landbridge.drivers.azureml import region_room
 from landbridge.drivers.azureml.client import COMPUTES, Workspace
 from landbridge.drivers.azureml.serving_bodies import Where
-from landbridge.drivers.azureml.serving_making import endpoint_path
-from landbridge.drivers.azureml.serving_reading import ONLINE, Seen, state_of
+from landbridge.drivers.azureml.serving_making import ROOM
+from landbridge.drivers.azureml.serving_reading import Seen, state_of
 from landbridge.drivers.findings import refused
 
 Object = dict[str, Any]
@@ -23,32 +24,30 @@ def obstacles(workspace: Workspace, where: Where, spec: ColourSpec, seen: Seen) 
     """What stands in the way of this colour now, before anything is made. `seen`: the endpoint as it is."""
     if where.compute:
         yield from _of_compute(workspace, where, spec)
-        if spec.colour not in seen.deployments:
-            yield from _full(workspace, where, is_new=seen.resource is None)
+    if spec.colour not in seen.deployments:
+        yield from _full(workspace, where, is_new=seen.resource is None)
     there = len(seen.deployments)
     if spec.colour not in seen.deployments and there >= DEPLOYMENTS_OF_AN_ENDPOINT:
         detail = f"{spec.endpoint} has {there} deployments, as many as Azure gives to an endpoint."
-        yield refused("endpoint.name", detail, "Delete deployments that nobody needs, or name another endpoint.")
+        yield refused(ROOM, detail, "Delete deployments that nobody needs, or name another endpoint.")
 
 
 def _full(workspace: Workspace, where: Where, is_new: bool) -> Iterator[Finding]:
     """In this workspace; another one that has the same cluster attached counts too, and cannot be asked."""
-    doing = f"counting the endpoints of {workspace.place.label}"
-    found = workspace.items("onlineEndpoints", ONLINE, doing, computeType="Kubernetes")
-    here = [item for item in found if str(item["properties"].get("compute") or "").lower() == where.compute.lower()]
+    everywhere = region_room.endpoints(workspace)
+    here = [path for path, item in everywhere.items() if where.compute and _is_on(item, where.compute)]
     if is_new and len(here) >= ENDPOINTS_OF_A_CLUSTER:
         detail = f"{_name(where)} has {len(here)} endpoints, as many as Azure gives to a cluster."
-        yield refused("endpoint.name", detail, "Delete endpoints that nobody needs, or attach another cluster.")
-    if len(here) * DEPLOYMENTS_OF_AN_ENDPOINT < DEPLOYMENTS_OF_A_CLUSTER:
-        return  # so few endpoints cannot have as many: each would be asked for its own
-    there = sum(1 for item in here for _ in _deployments(workspace, str(item["name"])))
-    if there >= DEPLOYMENTS_OF_A_CLUSTER:
+        yield refused(ROOM, detail, "Delete endpoints that nobody needs, or attach another cluster.")
+    if there := region_room.count_deployments(workspace, here, DEPLOYMENTS_OF_A_CLUSTER):
         detail = f"{_name(where)} has {there} deployments, as many as Azure gives to a cluster."
-        yield refused("endpoint.name", detail, "Delete deployments that nobody needs, or attach another cluster.")
+        yield refused(ROOM, detail, "Delete deployments that nobody needs, or attach another cluster.")
+    if word := region_room.full_region(workspace, list(everywhere), is_new):
+        yield refused(ROOM, *word)
 
 
-def _deployments(workspace: Workspace, endpoint: str) -> Iterator[Object]:
-    return workspace.items(f"{endpoint_path(endpoint)}/deployments", ONLINE, f"counting the deployments of {endpoint}")
+def _is_on(endpoint: Object, compute: str) -> bool:
+    return str(endpoint["properties"].get("compute") or "").lower() == compute.lower()
 
 
 def _of_compute(workspace: Workspace, where: Where, spec: ColourSpec) -> Iterator[Finding]:
