@@ -11,7 +11,7 @@ from typing import Any
 
 from landbridge.domain.errors import NotFoundError
 from landbridge.domain.values import JobPhase, JobStatus
-from landbridge.drivers.azureml.client import JOBS, Object, Request, Workspace
+from landbridge.drivers.azureml.client import JOBS, Object, Request, Workspace, pages
 from landbridge.drivers.azureml.errors import read_refusal, to_error
 from landbridge.drivers.azureml.serving_asking import AUDIENCES, HEADER, token_for, unanswered
 from landbridge.drivers.azureml.training_state import FINAL, GOING, name_of, needs_run, reading, status_of
@@ -54,7 +54,7 @@ def invocations(workspace: Workspace, endpoint: str, deployment: str) -> Iterato
     """The jobs of one deployment, whoever invoked it, each with its status and when it was made."""
     url = workspace.regional(FRONT, f"batchEndpoints/{endpoint}/deployments/{deployment}/jobs")
     doing, audience = f"listing the jobs of deployment {deployment}", AUDIENCES[workspace.place.cloud]
-    yield from workspace.pages(Request("GET", url, doing, INVOCATIONS, audience=audience))
+    yield from pages(workspace, Request("GET", url, doing, INVOCATIONS, audience=audience))
 
 
 def job_status(workspace: Workspace, job: Object) -> JobStatus:

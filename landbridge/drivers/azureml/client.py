@@ -21,11 +21,11 @@ from landbridge.domain.errors import (
     NotFoundError,
     RefusedError,
     TargetUnavailableError,
-    TransientError,
 )
 from landbridge.domain.values import Json
 from landbridge.drivers.azureml.errors import Refusal, lacks_place, operation_error, read_refusal, to_error, translated
 from landbridge.drivers.azureml.options import Place
+from landbridge.drivers.azureml.throttling import Quiet
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -46,7 +46,6 @@ NEW_JOBS = "2025-01-01-preview"
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 RETRIES = 3
-LONGEST_WAIT_SECONDS = 30.0
 POLL_SECONDS = 2.0  # of an operation, where Azure does not say how long to wait
 
 
@@ -108,6 +107,7 @@ class Workspace:
         self._pipelines: dict[str, Pipeline[Any, Any]] = {}  # by the audience of their tokens
         self._kept: dict[str, Object] = {}
         self._reading: dict[str, RLock] = {}
+        self.quiet = Quiet()
 
     def ask(self, request: Request) -> Answer:
         """Send one request, and read its answer whole.
@@ -137,16 +137,7 @@ class Workspace:
 
     def items(self, path: str, version: str, doing: str, **query: str) -> Iterator[Object]:
         """All objects of a list, page by page."""
-        yield from self.pages(Request("GET", path, doing, version, query=query))
-
-    def pages(self, request: Request) -> Iterator[Object]:
-        """The same, of the list that `request` asks for."""
-        while True:
-            page = self.ask(request).body
-            yield from page.get("value") or ()
-            if not page.get("nextLink"):
-                return
-            request = replace(request, path=str(page["nextLink"]), version="", query={})
+        yield from pages(self, Request("GET", path, doing, version, query=query))
 
     def put(self, path: str, version: str, body: Json, doing: str) -> Answer:
         return self.ask(Request("PUT", path, doing, version, body))
@@ -238,12 +229,22 @@ class Workspace:
         with self._lock:
             if audience not in self._pipelines:
                 scope = audience or f"https://{self.place.names.management}/.default"
-                self._pipelines[audience] = _pipeline(credential, scope)
+                self._pipelines[audience] = _pipeline(credential, scope, self.quiet)
             return self._pipelines[audience]
 
     def _log_out(self) -> None:
         with self._lock:
             self._credential, self._pipelines = None, {}
+
+
+def pages(workspace: Workspace, request: Request) -> Iterator[Object]:
+    """All objects of the list that `request` asks for, page by page."""
+    while True:
+        page = workspace.ask(request).body
+        yield from page.get("value") or ()
+        if not page.get("nextLink"):
+            return
+        request = replace(request, path=str(page["nextLink"]), version="", query={})
 
 
 def wait_of(headers: Mapping[str, str]) -> float | None:
@@ -283,7 +284,7 @@ def _go_on(said: Object, url: str, doing: str) -> str:
     return "" if status == "succeeded" else url
 
 
-def _pipeline(credential: "TokenCredential", scope: str) -> "Pipeline[Any, Any]":
+def _pipeline(credential: "TokenCredential", scope: str, quiet: Quiet) -> "Pipeline[Any, Any]":
     from azure.core.pipeline import Pipeline
     from azure.core.pipeline.policies import (
         BearerTokenCredentialPolicy,
@@ -303,29 +304,23 @@ def _pipeline(credential: "TokenCredential", scope: str) -> "Pipeline[Any, Any]"
         UserAgentPolicy(f"landbridge/{__version__}"),
         retry,
         BearerTokenCredentialPolicy(credential, scope),
-        _patience(),
+        _patience(quiet),
     ]
     return Pipeline(RequestsTransport(), policies)
 
 
-def _patience() -> Any:
-    """A policy that turns a wait that is too long to be slept through into a TransientError that tells it."""
+def _patience(quiet: Quiet) -> Any:
+    """A policy that tells `quiet` a wait; one that is too long to be slept through is a TransientError."""
     from azure.core.pipeline.policies import SansIOHTTPPolicy
 
     class Patience(SansIOHTTPPolicy[Any, Any]):
         def on_response(self, request: "PipelineRequest[Any]", response: Any) -> None:  # noqa: ARG002 - azure-core's
             found = response.http_response
             wait = wait_of({name.lower(): value for name, value in found.headers.items()})
-            if found.status_code in {429, 503} and wait and wait > LONGEST_WAIT_SECONDS:
-                raise _too_long(found.status_code, wait)
+            if found.status_code in {429, 503} and wait:
+                quiet.ask(found.status_code, wait)
 
     return Patience()
-
-
-def _too_long(status: int, wait: float) -> LandbridgeError:
-    return TransientError(
-        f"Azure answered HTTP {status} and asks to wait for {wait:g} s.", f"Wait {wait:g} s, then try again."
-    )
 
 
 def _credential(place: Place) -> "TokenCredential":

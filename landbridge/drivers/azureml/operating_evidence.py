@@ -19,7 +19,7 @@ from landbridge.drivers.azureml.options import AzureOptions, ComputeKind, read_o
 from landbridge.drivers.azureml.serving_notes import Note, Notes
 from landbridge.drivers.azureml.serving_reading import BUSY, ENDED, ONLINE, state_of
 from landbridge.drivers.azureml.serving_why import why
-from landbridge.drivers.azureml.training import HISTORY
+from landbridge.drivers.azureml.training_reading import HISTORY
 from landbridge.drivers.azureml.training_state import needs_run, reading
 
 Look = Callable[[], Iterator[Evidence]]

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from landbridge.domain.capacity import Capacity
 from landbridge.domain.errors import InputError, LandbridgeError, NotFoundError
@@ -22,11 +21,11 @@ from landbridge.drivers.azureml.proxy import proxy_host
 from landbridge.drivers.azureml.training_findings import findings
 from landbridge.drivers.azureml.training_logs import lines
 from landbridge.drivers.azureml.training_outputs import collect
-from landbridge.drivers.azureml.training_state import FINAL, name_of, needs_run, reading, status_of
+from landbridge.drivers.azureml.training_reading import HISTORY, reader_of
+from landbridge.drivers.azureml.training_state import FINAL, name_of, reading, status_of
 from landbridge.drivers.azureml.training_submit import Site, submit
 
 CANCELS = "2023-04-01-preview"
-HISTORY = "history/v1.0"
 CANCEL_SECONDS = 30.0
 CANCEL_POLL_SECONDS = 0.5
 
@@ -57,10 +56,14 @@ class AzureTraining:
         return JobRef(self._target.name, job.name)
 
     def observe(self, ref: JobRef) -> JobStatus:
-        """As the port says: one request, two once the job has begun. The outputs of a job that succeeded are fetched once."""
-        job = self._found(ref)
-        run = self._run(ref.name) if needs_run(job) else None
-        status = reading(job, run, self._complaint(job))
+        """As the port says: one request, two once the job has begun, for all who ask for it. Outputs are fetched once."""
+        _check_name(ref.name)
+        workspace = self._workspace
+        seen = reader_of(workspace).seen(workspace, ref.name, self._complaint)
+        if seen is None:
+            raise self._absent(ref)
+        job = seen.job
+        status = reading(job, seen.run, seen.complaint)
         if status.phase is not JobPhase.SUCCEEDED:
             return status
         outputs = collect(self._workspace, self._jobs / ref.name / "outputs", job)
@@ -87,7 +90,7 @@ class AzureTraining:
     def logs(self, ref: JobRef, follow: bool) -> Iterator[str]:
         self._found(ref)
         yield from lines(
-            lambda: (self._run(ref.name, "details") or {}).get("logFiles") or {},
+            lambda: self._log_files(ref.name),
             follow,
             lambda: status_of(self._found(ref)) in FINAL,
         )
@@ -110,23 +113,29 @@ class AzureTraining:
         _check_name(ref.name)
         job = self._find(ref.name)
         if job is None:
-            raise NotFoundError(
-                f"There is no job {ref.name!r} on target {self._target.name!r} ({self._workspace.place.label}).",
-                "Run the scenario again: submitting is idempotent.",
-            )
+            raise self._absent(ref)
         return job
 
-    def _run(self, name: str, part: str = "") -> Mapping[str, Any] | None:
-        """The job's run, None while its history does not know it yet."""
-        path = f"runs/{name}{f'/{part}' if part else ''}"
-        return self._workspace.find(self._workspace.regional(HISTORY, path), "", f"reading the run of job {name!r}")
+    def _absent(self, ref: JobRef) -> NotFoundError:
+        return NotFoundError(
+            f"There is no job {ref.name!r} on target {self._target.name!r} ({self._workspace.place.label}).",
+            "Run the scenario again: submitting is idempotent.",
+        )
+
+    def _log_files(self, name: str) -> Mapping[str, str]:
+        """Name → URL; none while the history does not know the job yet."""
+        url = self._workspace.regional(HISTORY, f"runs/{name}/details")
+        return (self._workspace.find(url, "", f"reading the run of job {name!r}") or {}).get("logFiles") or {}
 
     def _complaint(self, job: Object) -> str:
         """What keeps a queued job waiting, where its compute says it."""
         if status_of(job) != "Queued" or self._options.compute_kind is ComputeKind.SERVERLESS:
             return ""
+        workspace = self._workspace
         try:
-            compute = read_compute(self._workspace, self._options)
+            compute = reader_of(workspace).shared(
+                workspace, f"compute {self._options.compute}", lambda: read_compute(workspace, self._options)
+            )
         except LandbridgeError as error:
             return error.message
         return compute.problem or compute.complaint

@@ -38,7 +38,6 @@ from landbridge.drivers.kubernetes.routes import ENDPOINT, Backend, check_weight
 from landbridge.drivers.kubernetes.serving_counts import count
 from landbridge.drivers.kubernetes.serving_findings import findings
 from landbridge.drivers.kubernetes.serving_state import EndpointReader, Seen, look
-from landbridge.drivers.kubernetes.sharing import the_one
 from landbridge.drivers.kubernetes.traffic import (
     AUTOSCALERS,
     BUDGETS,
@@ -52,6 +51,7 @@ from landbridge.drivers.kubernetes.traffic import (
 )
 from landbridge.drivers.kubernetes.traffic_flip import FlipTraffic, require_ours
 from landbridge.drivers.kubernetes.traffic_gateway import GatewayTraffic
+from landbridge.drivers.sharing import the_one
 
 Object = dict[str, Any]
 

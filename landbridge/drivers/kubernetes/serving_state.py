@@ -13,8 +13,9 @@ from landbridge.drivers.kubernetes.colours import backend_of, selector, told
 from landbridge.drivers.kubernetes.node_sizes import NodeSizes, Sizes
 from landbridge.drivers.kubernetes.routes import COLOUR, ENDPOINT, Backend, route_name
 from landbridge.drivers.kubernetes.serving_phase import Sight, colour_status, needs_nodes
-from landbridge.drivers.kubernetes.sharing import Pace, Shared, selectors
+from landbridge.drivers.kubernetes.sharing import controllers_pace, selectors
 from landbridge.drivers.kubernetes.traffic import DEPLOYMENTS, Traffic
+from landbridge.drivers.sharing import Shared
 
 Object = dict[str, Any]
 Statuses = dict[str, ColourStatus]
@@ -40,7 +41,7 @@ class EndpointReader:
 
     def __init__(self) -> None:
         self._shared: Shared[tuple[Seen, Statuses]] = Shared()
-        self._pace = Pace()
+        self._pace = controllers_pace()
         self._sizes = NodeSizes()
 
     def seen(self, cluster: Cluster, traffic: Traffic, endpoint: str) -> tuple[Seen, Statuses] | None:

@@ -25,13 +25,13 @@ from landbridge.drivers.kubernetes.job_manifest import JOB_LABEL, KEY_ENDED, KEY
 from landbridge.drivers.kubernetes.options import read_options
 from landbridge.drivers.kubernetes.pod_template import MANAGED_BY, OURS, TARGET
 from landbridge.drivers.kubernetes.reasons import Why
-from landbridge.drivers.kubernetes.sharing import the_one
 from landbridge.drivers.kubernetes.training_findings import findings
 from landbridge.drivers.kubernetes.training_logs import JobLog
 from landbridge.drivers.kubernetes.training_outputs import archive_keys, collect
 from landbridge.drivers.kubernetes.training_reading import JobReader
 from landbridge.drivers.kubernetes.training_state import Seen, index_of, is_final, read_message, reading
 from landbridge.drivers.kubernetes.training_submit import Site, output_key, submit
+from landbridge.drivers.sharing import the_one
 
 OWN_LOOPBACK = frozenset({"hostNetwork", "containers", "initContainers"})  # a container beside ours may lead back here
 CANCEL_SECONDS = 15.0  # the job's own grace is 5 s, then its log is sent

@@ -7,8 +7,9 @@ from dataclasses import replace
 from landbridge.drivers.kubernetes.cluster import EVENTS, JOBS, PODS, Cluster, Object, paced
 from landbridge.drivers.kubernetes.job_manifest import JOB_LABEL
 from landbridge.drivers.kubernetes.node_sizes import NodeSizes, Sizes
-from landbridge.drivers.kubernetes.sharing import Pace, Shared, selectors
+from landbridge.drivers.kubernetes.sharing import controllers_pace, selectors
 from landbridge.drivers.kubernetes.training_state import Seen, needs_events, needs_nodes, reading
+from landbridge.drivers.sharing import Shared
 
 POD_LABEL = "batch.kubernetes.io/job-name"  # Kubernetes' own: what `overrides` do to our labels does not matter
 TROUBLE = "type!=Normal,reason!=FailedScheduling"  # what the scheduler says stands in the pod as well
@@ -20,7 +21,7 @@ class JobReader:
 
     def __init__(self) -> None:
         self._shared: Shared[Seen] = Shared()
-        self._pace = Pace()
+        self._pace = controllers_pace()
         self._sizes = NodeSizes()
 
     def seen(self, cluster: Cluster, name: str) -> Seen | None:

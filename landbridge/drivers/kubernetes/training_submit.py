@@ -49,8 +49,8 @@ from landbridge.drivers.kubernetes.job_manifest import (
     service_manifest,
 )
 from landbridge.drivers.kubernetes.options import KubernetesOptions
-from landbridge.drivers.kubernetes.sharing import Shared, the_one
 from landbridge.drivers.secrets import with_secrets
+from landbridge.drivers.sharing import Shared, the_one
 from landbridge.drivers.trees import digest_file
 
 CODE_BYTES = 700_000  # as base64 in a ConfigMap it stays below etcd's 1 MiB

@@ -9,7 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from landbridge.domain.errors import TargetUnavailableError
-from landbridge.drivers.kubernetes.sharing import NAMES_IN_A_REQUEST, Pace, Shared, selectors, the_one
+from landbridge.drivers.kubernetes.sharing import NAMES_IN_A_REQUEST, selectors
+from landbridge.drivers.sharing import Pace, Shared, the_one
 
 SECONDS = 10.0
 
