@@ -33,6 +33,10 @@ def _reader(kind: str) -> Callable[[Path], object]:
         from landbridge.files.batch import load_batch_deployment, load_batch_endpoint
 
         return load_batch_endpoint if kind == "batch endpoint" else load_batch_deployment
+    if kind.startswith("online "):
+        from landbridge.files.online import load_online_deployment, load_online_endpoint
+
+        return load_online_endpoint if kind == "online endpoint" else load_online_deployment
     from landbridge.files.job import load_job
 
     return load_job

@@ -52,8 +52,9 @@ def validate(
 ) -> None:
     """Check the files and name every fault.
 
-    A scenario is checked together with its job and inventory; a job, an inventory, an extension, or a batch endpoint or
-    deployment of Azure ML may also be given alone. Every fault is told with file and line. Exit code 2 when there is one.
+    A scenario is checked together with its job and inventory; a job, an inventory, an extension, or an online or batch
+    endpoint or deployment of Azure ML may also be given alone. Every fault is told with file and line. Exit code 2 when
+    there is one.
     """
     from landbridge.cli import show
     from landbridge.cli.asking import without_plugins

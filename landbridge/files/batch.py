@@ -8,7 +8,7 @@ from landbridge.domain.azure.batch import BatchDeployment, BatchEndpoint, BatchS
 from landbridge.domain.names import is_legal_endpoint
 from landbridge.domain.scoring import SUMMARY
 from landbridge.files.batch_keys import BatchDeploymentKeys, BatchEndpointKeys, BatchSettingsKeys
-from landbridge.files.document import Problem, check, read, refuse
+from landbridge.files.document import Document, Problem, check, read, refuse
 from landbridge.files.endpoint_parts import (
     NAME_HINT,
     code_of,
@@ -57,6 +57,7 @@ def load_batch_deployment(path: Path) -> BatchDeployment:
         InputError: every fault of the file, with file and line; one that deploys a pipeline.
     """
     document = read(path)
+    _refuse_pipelines(document)
     keys = check(BatchDeploymentKeys, document)
     folder = path.absolute().parent
     if problems := tuple(_faults(keys, folder)):
@@ -105,6 +106,16 @@ def _job_faults(deployment: BatchDeployment, is_below: bool) -> Iterator[Problem
         yield Problem(where, message, f"Write a plain file name other than {SUMMARY}, such as predictions.csv.")
 
 
+def _refuse_pipelines(document: Document) -> None:
+    """Before the keys are checked: its settings are others, and no remedy for one of them would help."""
+    given = document.data
+    found = [name for name in ("component", "job_definition") if given.get(name)]
+    found += ["type"] if str(given.get("type")).lower() == "pipeline" else []
+    if found:
+        message = "A deployment of a pipeline scores nothing here."
+        raise refuse(document, (Problem((found[0],), message, "Name a deployment of a model."),))
+
+
 def _settings(keys: BatchSettingsKeys) -> BatchSettings:
     given = {name: value for name, value in given_keys(keys).items() if name in _SETTINGS}
     given.pop("instance_count", None)
@@ -127,10 +138,6 @@ def _faults(keys: BatchDeploymentKeys, folder: Path) -> Iterator[Problem]:
     for name in ("name", "endpoint_name"):
         if not is_legal_endpoint(getattr(keys, name)):
             yield Problem((name,), f"`{name}`: {getattr(keys, name)!r} is no legal name.", NAME_HINT)
-    if keys.type == "pipeline" or keys.component or keys.job_definition:
-        where = next(name for name in ("component", "job_definition", "type") if getattr(keys, name))
-        yield Problem((where,), "A deployment of a pipeline scores nothing here.", "Name a deployment of a model.")
-        return
     for name in ("model", "compute"):
         if not getattr(keys, name):
             yield Problem((), f"A batch deployment needs `{name}`.", f"Add `{name}: azureml:NAME`.")

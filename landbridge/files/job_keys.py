@@ -56,6 +56,10 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _label(value: object) -> object:
+    return str(value) if isinstance(value, int | float) else value
+
+
 def _snake(value: object) -> object:
     """`UserIdentity` and `user_identity`, `AMLToken` and `aml_token` are the same word to Azure ML."""
     if not isinstance(value, str):
@@ -73,6 +77,8 @@ Count = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 Positive = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
 Version = Annotated[str, BeforeValidator(_text)]
 Labels = dict[str, str | None]
+AnyLabels = dict[str, Annotated[str, BeforeValidator(_label)] | None]
+"""Azure ML takes numbers and truth values as the labels of everything but of a job."""
 Scalar = bool | int | float | str
 Words = str | list[str]
 Anything = Any  # not Json: pydantic cannot build a recursive alias
@@ -102,7 +108,7 @@ class EnvironmentKeys(Keys):
     version: Version | None = None
     latest_version: Version | None = None
     description: str | None = None
-    tags: Labels = Field(default_factory=dict)
+    tags: AnyLabels = Field(default_factory=dict)
     properties: Labels = Field(default_factory=dict)
     image: str = ""
     build: BuildKeys | None = None

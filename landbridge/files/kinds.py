@@ -10,20 +10,29 @@ _KINDS = (
     ("targets", "inventory"),
     ("pattern", "scenario"),
     ("command", "job"),
+    ("trial", "job"),
+    ("jobs", "job"),
     ("features", "extension"),
     ("clusters", "kubeconfig"),
 )
-_BATCH = (
+_NO_ONLINE = "(?:compute|component|job_definition)"  # what a deployment for batches has, and no online one
+_AZURE = (
     (r"^['\"]?\$schema['\"]?\s*:.*batchEndpoint\.", "batch endpoint"),
-    (r"^endpoint_name\s*:(?s:.*)^compute\s*:|^compute\s*:(?s:.*)^endpoint_name\s*:", "batch deployment"),
+    (rf"^endpoint_name\s*:(?s:.*)^{_NO_ONLINE}\s*:|^{_NO_ONLINE}\s*:(?s:.*)^endpoint_name\s*:", "batch deployment"),
+    (r"^['\"]?endpoint_name['\"]?\s*:|^['\"]?\$schema['\"]?\s*:.*OnlineDeployment\.", "online deployment"),
+    (r"^['\"]?auth_mode['\"]?\s*:|^['\"]?\$schema['\"]?\s*:.*OnlineEndpoint\.", "online endpoint"),
 )
-"""Azure ML's own files: an endpoint is told by its schema alone, and no online deployment has a compute."""
+"""Azure ML's own files, the first that fits. Of endpoints, those for batches are told by their schema alone; the others by
+theirs, or by how callers prove who they are.
+"""
 OPERATIONS = "IT operations"
 OWNER = {
     "scenario": "data science",
     "job": "data science",
     "batch endpoint": "data science",
     "batch deployment": "data science",
+    "online endpoint": "data science",
+    "online deployment": "data science",
     "inventory": OPERATIONS,
     "extension": OPERATIONS,
     "kubeconfig": OPERATIONS,
@@ -37,7 +46,7 @@ def kind_of(path: Path) -> str:
     except OSError:
         return ""
     told = [(rf"^['\"]?{key}['\"]?\s*:", kind) for key, kind in _KINDS]
-    return next((kind for sign, kind in (*told, *_BATCH) if re.search(sign, text, re.MULTILINE)), "")
+    return next((kind for sign, kind in (*told, *_AZURE) if re.search(sign, text, re.MULTILINE)), "")
 
 
 def refuse_other_kinds(path: Path, wanted: str, named_by: str) -> None:

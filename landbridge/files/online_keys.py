@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from landbridge.files.fields import Cpu, Gpus, Keys
-from landbridge.files.job_keys import EnvironmentKeys, Labels, Scalar, Version
+from landbridge.files.job_keys import AnyLabels, EnvironmentKeys, Scalar, Version
 from landbridge.files.scenario_keys import ProbeKeys, RequestSettingsKeys
 from landbridge.files.units import memory_bytes_up
 
@@ -46,8 +46,8 @@ class EndpointKeys(Keys):
     id: str | None = None
     name: str
     description: str = ""
-    tags: Labels = Field(default_factory=dict)
-    properties: Labels = Field(default_factory=dict)
+    tags: AnyLabels = Field(default_factory=dict)
+    properties: AnyLabels = Field(default_factory=dict)
     identity: IdentityKeys | None = None
     location: str | None = None
     scoring_uri: str | None = None
@@ -70,8 +70,8 @@ class ModelKeys(Keys):
     path: str = ""
     type: Annotated[Literal["custom_model", "mlflow_model", "triton_model"], Snake] | None = None
     description: str | None = None
-    tags: Labels = Field(default_factory=dict)
-    properties: Labels = Field(default_factory=dict)
+    tags: AnyLabels = Field(default_factory=dict)
+    properties: AnyLabels = Field(default_factory=dict)
     stage: str | None = None
     flavors: dict[str, Any] | None = None
     datastore: str | None = None
@@ -90,8 +90,8 @@ class DeploymentKeys(Keys):
     name: str
     endpoint_name: str
     description: str = ""
-    tags: Labels = Field(default_factory=dict)
-    properties: Labels = Field(default_factory=dict)
+    tags: AnyLabels = Field(default_factory=dict)
+    properties: AnyLabels = Field(default_factory=dict)
     model: str | ModelKeys = ""
     code_configuration: CodeKeys | None = None
     environment: str | EnvironmentKeys | None = None

@@ -13,6 +13,8 @@ from landbridge.files.yaml_tree import Keys
 
 _SECRETIVE = ("password", "secret", "token", "key", "credential", "connection_string", "sas")
 _MOMENT = "a date and time with its zone, such as 2026-03-01T02:00:00Z"
+_OLDER = {"local_path": "path", "file": "path", "folder": "path", "dataset": "path"}
+"""Words of Azure ML's preview format that published samples still have, and what is written now."""
 _EXPECTED = {
     "bool": "true or false",
     "int": "a whole number",
@@ -64,7 +66,7 @@ def _has(details: Sequence[Mapping[str, Any]], kind: str) -> bool:
 
 
 def _meant(keys: Keys, model: type[BaseModel]) -> Keys:
-    return (*keys[:-1], nearest(str(keys[-1]), known_keys(model, keys[:-1])))
+    return (*keys[:-1], _likely(str(keys[-1]), known_keys(model, keys[:-1])))
 
 
 def dotted(keys: Sequence[str | int]) -> str:
@@ -78,6 +80,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     choices = {choice.lower(): choice for choice in known}
     close = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
     return choices[close[0]] if close else ""
+
+
+def _likely(key: str, known: Sequence[str]) -> str:
+    newer = _OLDER.get(key, "")
+    return newer if newer in known else nearest(key, known)
 
 
 def unknown_word(word: str, known: Sequence[str], what: str) -> str:
@@ -130,7 +137,7 @@ def _own_words(keys: Keys, name: str, error: Exception) -> Problem:
 
 def _unknown_key(keys: Keys, known: Sequence[str]) -> Problem:
     word = str(keys[-1])
-    close = nearest(word, known)
+    close = _likely(word, known)
     name = dotted(keys)
     if close:
         return Problem(keys, f"`{name}` is not a known key.", f"Write `{close}` instead of `{word}`.")

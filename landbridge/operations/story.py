@@ -174,18 +174,34 @@ def _check_bindings(scenario: Scenario, job: CommandJob) -> None:
             f"Add `data: {{{name}: {{residency: …}}}}` to the scenario; landbridge moves no data without a rule.",
             place(scenario.path, "data"),
         )
-    for name in sorted(set(scenario.data) - {name for name, given in job.inputs.items() if given.is_data}):
+    read = {name for name, given in job.inputs.items() if given.is_data}
+    if not read:
+        raise InputError(
+            f"The job {job.path} has no input of data; a scenario trains on data.",
+            "Give the job an input of data, and name it below `data` of the scenario.",
+            place(job.path, "inputs"),
+        )
+    for name in sorted(set(scenario.data) - read):
         raise InputError(
             f"Data set {name!r} is no data input of the job{nearest(name, job.inputs)}.",
             f"Name it after an input of {job.path}, or take it out.",
             place(scenario.path, "data", name),
         )
     if scenario.model.output not in job.outputs:
-        raise InputError(
-            f"The job has no output {scenario.model.output!r}{nearest(scenario.model.output, job.outputs)}.",
-            "Set model.output to the job output that holds the model.",
-            place(scenario.path, "model", "output"),
-        )
+        raise _no_model(scenario, job)
+
+
+def _no_model(scenario: Scenario, job: CommandJob) -> InputError:
+    output = scenario.model.output
+    if not job.outputs:
+        message = f"The job {job.path} has no output; a scenario gates and serves the model that its job writes."
+        hint = f"Give the job an output {output!r}, and let its command write the model to `${{{{outputs.{output}}}}}`."
+        return InputError(message, hint, place(job.path, "outputs"))
+    return InputError(
+        f"The job has no output {output!r}{nearest(output, job.outputs)}.",
+        "Set model.output to the job output that holds the model.",
+        place(scenario.path, "model", "output"),
+    )
 
 
 def _check_homes(scenario: Scenario, inventory: Inventory, job: CommandJob) -> None:

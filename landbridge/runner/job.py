@@ -26,6 +26,7 @@ ENOUGH = 2  # looks that find nothing: one misses a process in the middle of an 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 RECORD_BYTES = 4096
 MEBIBYTE = 1 << 20
+EXPECTED_FOLDERS = ("outputs", "logs")  # Azure ML makes them in the working directory; commands write there unasked
 FULL_WORDS = ("No space left on device", "Disk quota exceeded", "File too large", "ENOSPC")
 
 

@@ -80,6 +80,9 @@ def fetch() -> None:
         pod_transfer.fetch({**plan["code"], "path": "the code"}, package)
     if os.path.exists(package):
         pod_transfer.unpack(package, os.path.join(JOB, "code"))
+    for name in job.EXPECTED_FOLDERS:
+        with suppress(FileExistsError):  # the code has a file of that name
+            os.makedirs(os.path.join(JOB, "code", name), exist_ok=True)
     if plan.get("list"):
         longer = os.path.join(JOB, "list.json")
         pod_transfer.fetch({**plan["list"], "path": "the list of inputs"}, longer)

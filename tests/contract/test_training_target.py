@@ -64,12 +64,14 @@ COMMANDS = {
     "fails": "echo bad luck; exit 3",
     "hangs": "echo started; sleep 60",
     "slow": "echo one; sleep 0.4; echo two",
+    "writes": "echo plot > ./outputs/plot.txt && echo line > ./logs/line.txt && cat outputs/plot.txt logs/line.txt",
 }
 PLANS: dict[str, Json] = {
     "good*": {"log": ["one", "two"], "outputs": {"model": {"MLmodel": "model\n"}}},
     "fails*": {"exit_code": 3, "detail": "The job ended with exit code 3. Last line: bad luck", "log": ["bad luck"]},
     "hangs*": {"running_seconds": 60, "log": ["started"]},
     "slow*": {"running_seconds": 0.4, "log": ["one", "two"]},
+    "writes*": {"log": ["plot", "line"]},
 }
 ROWS = [
     pytest.param(Row("local", commands=COMMANDS), id="local"),
@@ -166,6 +168,13 @@ def test_a_good_job_succeeds_and_names_its_outputs(world: World) -> None:
     assert status.started_at is not None
     assert status.ended_at is not None
     assert status.started_at <= status.ended_at
+
+
+def test_a_job_writes_into_the_folders_that_azure_ml_makes(world: World) -> None:
+    """Published commands write to `./outputs` and `./logs` without making them."""
+    ref = world.connect().submit(world.job("writes"))
+    assert world.settle(ref).phase is JobPhase.SUCCEEDED
+    assert list(world.connect().logs(ref, follow=False)) == ["plot", "line"]  # type: ignore[attr-defined]
 
 
 def test_a_failed_job_says_why_with_its_last_line(world: World) -> None:

@@ -144,6 +144,22 @@ def test_data_that_no_input_takes_is_refused(world: World) -> None:
         world.story()
 
 
+def test_a_job_that_reads_no_data_is_refused_by_its_file(world: World) -> None:
+    world.job["inputs"].pop("flights")
+    world.job["command"] = "echo model > ${{outputs.model}}/MLmodel"
+    with pytest.raises(InputError, match="has no input of data") as caught:
+        world.story()
+    assert "Give the job an input of data" in caught.value.hint
+
+
+def test_a_job_that_writes_nothing_is_told_how_to_write_a_model(world: World) -> None:
+    world.job["outputs"].clear()
+    world.job["command"] = "cat ${{inputs.flights}}/*"
+    with pytest.raises(InputError, match="has no output; a scenario gates and serves") as caught:
+        world.story()
+    assert "`${{outputs.model}}`" in caught.value.hint
+
+
 def test_data_without_a_home_is_refused_with_file_and_line(world: World) -> None:
     world.scenario["data"]["flights"]["uri"] = "https://example.org/flights"
     with pytest.raises(InputError, match="names no datastore") as caught:

@@ -129,15 +129,44 @@ DEPLOYMENT = "name: blue\nendpoint_name: heart-batch\nmodel: azureml:heart:1\nco
         (ENDPOINT, "descripton: x\n", "Write `description`"),
         (DEPLOYMENT, "minibatch_size: 2\n", "Write `mini_batch_size`"),
         (f"type: model\n{DEPLOYMENT}", "settings: {error_treshold: 1}\n", "Write `error_threshold`"),
+        ("name: heart-live\ncompute: azureml:aks\nauth_mode: Key\n", "descripton: x\n", "Write `description`"),
+        (
+            "$schema: https://x.net/latest/managedOnlineEndpoint.schema.json\nname: heart-live\n",
+            "trafic: 1\n",
+            "Write `traffic`",
+        ),
+        ("name: blue\nendpoint_name: heart-live\ntype: kubernetes\n", "modle: x\n", "Write `model`"),
+        ("name: blue\nendpoint_name: heart-live\ninstance_type: Standard_DS3_v2\n", "modle: x\n", "Write `model`"),
     ],
 )
-def test_files_of_batch_endpoints_are_valid_as_they_are_published(
-    tmp_path: Path, text: str, wrong: str, said: str
-) -> None:
-    file = tmp_path / "batch.yml"
+def test_files_of_endpoints_are_valid_as_they_are_published(tmp_path: Path, text: str, wrong: str, said: str) -> None:
+    file = tmp_path / "file.yml"
     file.write_text(text)
     assert landbridge("validate", str(file)).out == f"Valid: {file}\n"
     file.write_text(text + wrong)
     refused = landbridge("validate", str(file))
     assert (refused.code, said in refused.err) == (2, True)
-    assert f"batch.yml:{text.count(chr(10)) + 1}" in refused.err
+    assert f"file.yml:{text.count(chr(10)) + 1}" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("type: sweep\ntrial:\n  command: python train.py\nsearch_space: {}\n", "a job of type 'sweep'"),
+        ("type: pipeline\njobs:\n  one:\n    command: python train.py\n", "a job of type 'pipeline'"),
+        (
+            "name: blue\nendpoint_name: heart-batch\ntype: pipeline\ncomponent: azureml:steps:1\n"
+            "settings: {default_compute: cpu}\n",
+            "A deployment of a pipeline",
+        ),
+        (
+            "name: blue\nendpoint_name: heart-batch\njob_definition: azureml:one\nsettings: {default_compute: cpu}\n",
+            "A deployment of a pipeline",
+        ),
+    ],
+)
+def test_a_file_of_azure_ml_that_is_not_taken_says_what_it_is(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "file.yml").write_text(text)
+    refused = landbridge("validate", str(tmp_path / "file.yml"))
+    assert (refused.code, said in refused.err, "inventory" in refused.err) == (2, True, False), refused.err
+    assert "is not a known key" not in refused.err

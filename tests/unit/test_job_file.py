@@ -106,6 +106,23 @@ def test_an_unknown_key_is_answered_with_the_nearest(
     assert f"`{nearest}`" in str(refused(f"{HEAD}{word}: x\n"))
 
 
+@pytest.mark.parametrize(
+    ("text", "older"),
+    [
+        ("environment:\n  build:\n    local_path: .\n", "local_path"),
+        ("environment: azureml:e:1\ninputs:\n  rows:\n    file: rows.csv\n", "file"),
+        ("environment: azureml:e:1\ninputs:\n  rows:\n    folder: rows\n", "folder"),
+        ("environment: azureml:e:1\ninputs:\n  rows:\n    dataset: azureml:rows:1\n", "dataset"),
+    ],
+)
+def test_a_word_of_azure_ml_s_preview_format_is_answered_with_todays(
+    refused: Callable[[str], InputError], text: str, older: str
+) -> None:
+    error = refused(f"command: echo\n{text}")
+    assert error.hint == f"Write `path` instead of `{older}`."
+    assert "is missing" not in str(error)
+
+
 def test_every_fault_is_told_at_once(refused: Callable[[str], InputError]) -> None:
     text = str(refused(f"{HEAD}code: nowhere\nlimits: {{}}\nresources: {{instance_type: [a, b]}}\n"))
     assert "there is no" in text

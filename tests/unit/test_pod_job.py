@@ -137,6 +137,16 @@ def test_code_inputs_and_folders_are_placed(pod: Pod, store: Store, tmp_path: Pa
     assert (pod.root / "inputs/data/deep/b.csv").read_bytes() == b""
 
 
+def test_the_folders_that_azure_ml_makes_are_there_unless_the_code_has_a_file_of_that_name(
+    pod: Pod, tmp_path: Path
+) -> None:
+    (tmp_path / "logs").write_text("mine\n")
+    (pod.root / "package").mkdir()
+    with tarfile.open(pod.root / "package/code.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "logs", "logs")
+    assert pod.whole("echo plot > outputs/plot.txt && cat outputs/plot.txt logs") == (0, "plot\nmine\n")
+
+
 def test_without_anything_to_fetch_one_container_does_all(pod: Pod) -> None:
     pod.plan = {"folders": ["model"]}
     assert pod.run("go", "ls ../outputs; echo done") == (0, "model\ndone\n")

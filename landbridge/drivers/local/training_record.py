@@ -23,6 +23,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from landbridge.domain.errors import CorruptError, InputError
 from landbridge.domain.job import NOT_CODE
 from landbridge.domain.requests import TrainingJob
 from landbridge.domain.values import Json, Resources
+from landbridge.runner.job import EXPECTED_FOLDERS
 
 LEGAL_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 START_DEADLINE_SECONDS = 5.0  # a claim older than this with no runner counts no more as using capacity
@@ -74,6 +76,9 @@ class JobFolder:
 
     def _fill(self, draft: Path, job: TrainingJob, start: "StartRecord") -> None:
         copy_code(job.code, draft / "code")
+        for name in EXPECTED_FOLDERS:
+            with suppress(FileExistsError):  # the code has a file of that name
+                (draft / "code" / name).mkdir(exist_ok=True)
         (draft / "outputs").mkdir()
         for name, output in job.job.outputs.items():
             if output.type not in FILE_OUTPUTS:

@@ -84,7 +84,9 @@ class Processes:
     _all: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def run(self, command: str, properties: Mapping[str, Json], environment: Mapping[str, str]) -> None:
-        """Start them all."""
+        """Start them all, in a working directory with the folders that Azure ML makes there."""
+        for name in ("outputs", "logs"):
+            (self.folder / "code" / name).mkdir(exist_ok=True)
         for rank in ranks(properties):
             with (self.folder / f"{rank.log}.txt").open("wb") as stream:
                 process = await asyncio.create_subprocess_exec(

@@ -70,6 +70,14 @@ def write(folder: Path, text: str) -> Path:
     return folder / "file.yml"
 
 
+def test_numbers_and_truth_values_are_labels_as_azure_ml_takes_them(folder: Path) -> None:
+    label = "tags: {batch: 16, scale: 0.5, cuda: true, owner: null}\n"
+    wanted = {"batch": "16", "scale": "0.5", "cuda": "True", "owner": ""}
+    assert load_batch_endpoint(write(folder, ENDPOINT.replace("tags: {type: deep-learning}\n", label))).tags == wanted
+    assert load_batch_deployment(write(folder, NEW + label)).tags == wanted
+    assert load_batch_deployment(write(folder, OLD + label)).tags == wanted
+
+
 class TestEndpoint:
     def test_an_endpoint(self, folder: Path) -> None:
         found = load_batch_endpoint(write(folder, ENDPOINT + "defaults: {deployment_name: blue}\n"))

@@ -54,6 +54,13 @@ def write(folder: Path, text: str) -> Path:
     return folder / "file.yml"
 
 
+def test_numbers_and_truth_values_are_labels_as_azure_ml_takes_them(folder: Path) -> None:
+    label = "tags: {cores: 4, gpu: false}\n"
+    said = load_online_endpoint(write(folder, ENDPOINT.replace("tags: {team: crm}\n", label)))
+    assert said.tags == {"cores": "4", "gpu": "False"}
+    assert load_online_deployment(write(folder, DEPLOYMENT + label)).tags == {"cores": "4", "gpu": "False"}
+
+
 class TestEndpoint:
     def test_an_endpoint_on_kubernetes(self, folder: Path) -> None:
         found = load_online_endpoint(write(folder, ENDPOINT))
