@@ -187,13 +187,14 @@ class TestKey:
         with pytest.raises(TargetUnavailableError):
             scored(deployed.story())
         [begun] = scoring_resuming.all_begun(deployed.story()).scorings
-        order = scoring_resuming.order_again(deployed.story(), begun)
-        assert order == ScoringOrder("flights", "1", error_threshold=4)
+        again = scoring_resuming.prepare_again(deployed.story(), begun)
+        assert again is not None
+        assert again.order == ScoringOrder("flights", "1", error_threshold=4)
         deploy(deployed, script=SCRIPT + "# changed\n")
-        assert scoring_resuming.order_again(deployed.story(), begun) is None
+        assert scoring_resuming.prepare_again(deployed.story(), begun) is None
         (deployed.folder / FILE).unlink()
         deployed.scenario["endpoint"].pop("batch")
-        assert scoring_resuming.order_again(deployed.story(), begun) is None
+        assert scoring_resuming.prepare_again(deployed.story(), begun) is None
         with pytest.raises(JobFailedError, match="never came"):
             scoring_resuming.settle(deployed.story(), begun)
 
