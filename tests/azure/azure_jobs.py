@@ -61,12 +61,8 @@ class AzureWorld:
 def ground(azure: Double, home: Path, capacity: Resources = Resources(), **options: str) -> AzureWorld:
     """`options` beside those that name the workspace."""
     places = azure.places
-    named = {
-        "subscription_id": places.subscription,
-        "resource_group": places.resource_group,
-        "workspace": places.workspace,
-    }
-    target = Target("aml", "cloud", "azureml", frozenset({Role.TRAIN}), "aml", {**named, **options}, capacity=capacity)
+    named = places.options(**options)
+    target = Target("aml", "cloud", "azureml", frozenset({Role.TRAIN}), "aml", named, capacity=capacity)
     site = Site("cloud", SiteKind.CLOUD, f"{home}/models", f"{home}/cache", 0)
     account = f"{places.account}.dfs.{places.cloud.storage}"
     container = azure.world.container("workspaceblobstore")

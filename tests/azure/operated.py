@@ -24,13 +24,7 @@ def operated(azure: Double, home: Path, **options: Json) -> OperatedWorkspace:
 
 def write_inventory(azure: Double, folder: Path, **options: Json) -> Path:
     """An inventory file whose target `aml` has `options` beside those that name the workspace."""
-    places = azure.places
-    workspace = {
-        "subscription_id": places.subscription,
-        "resource_group": places.resource_group,
-        "workspace": places.workspace,
-    }
-    target = {"site": "cloud", "driver": "azureml", "roles": ["train"], "options": {**workspace, **options}}
+    target = {"site": "cloud", "driver": "azureml", "roles": ["train"], "options": azure.places.options(**options)}
     site = {"kind": "cloud", "registry": {"driver": "mlflow", "port": 5510}}
     path = folder / "inventory.yaml"
     path.write_text(json.dumps({"name": "test", "sites": {"cloud": site}, "targets": {"aml": target}}))

@@ -45,9 +45,8 @@ def prepare(azure: Double) -> None:
 
 
 def inventory(places: Places, home: Path, place: str, **more: Json) -> Inventory:
-    names: dict[str, Json] = {"subscription_id": places.subscription, "resource_group": places.resource_group}
     where: dict[str, Json] = {"compute": "k8s"} if place == KUBERNETES else {"instance_type": SIZE}
-    options = {**names, "workspace": places.workspace, **where, **more}
+    options = places.options(**{**where, **more})
     target = Target(TARGET, "cloud", "azureml", frozenset({Role.SERVE}), TARGET, options)
     site = Site("cloud", SiteKind.CLOUD, f"file://{home}/models", f"file://{home}/cache", 1 << 30)
     return Inventory("test", f"{home}/inventory.yaml", str(home), {"cloud": site}, {TARGET: target}, {})

@@ -17,17 +17,11 @@ GIB = 1 << 30
 
 
 def inventory(azure: Double, folder: Path, **targets: dict[str, str]) -> Path:
-    places = azure.places
-    named = {
-        "subscription_id": places.subscription,
-        "resource_group": places.resource_group,
-        "workspace": places.workspace,
-    }
     said = {
         "name": "lab",
         "sites": {"cloud": {"kind": "cloud", "registry": {"driver": "memory"}}},
         "targets": {
-            name: {"site": "cloud", "driver": "azureml", "roles": ["train"], "options": {**named, **options}}
+            name: {"site": "cloud", "driver": "azureml", "roles": ["train"], "options": azure.places.options(**options)}
             for name, options in targets.items()
         },
     }

@@ -25,12 +25,8 @@ def attach(azure: Double, kind: str = "aks", settings: dict[str, str] | None = N
 
 def failed(azure: Double, proxy: str = "", role: Role = Role.SERVE, **options: str) -> dict[str, str]:
     """Failed check → its detail; every one has a hint. Without options the target is on the cluster."""
-    places = azure.places
-    names = {"subscription_id": places.subscription, "resource_group": places.resource_group}
-    target = Target(
-        "aml", "vnet", "azureml", frozenset({role}), "aml",
-        {**names, "workspace": places.workspace, **(options or {"compute": "k8s"})},
-    )  # fmt: skip
+    there = azure.places.options(**(options or {"compute": "k8s"}))
+    target = Target("aml", "vnet", "azureml", frozenset({role}), "aml", there)
     site = Site(
         "vnet", SiteKind.CLOUD, "file:///models", "file:///cache", 0, network=Network(private=True, proxy=proxy)
     )

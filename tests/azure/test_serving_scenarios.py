@@ -33,14 +33,7 @@ def cloud(azure_for_a_host: Double) -> Double:
 
 
 def serves(cloud: Double, **more: Any) -> dict[str, Any]:
-    places = cloud.places
-    names = {"subscription_id": places.subscription, "resource_group": places.resource_group}
-    return {
-        "site": "cloud",
-        "driver": "azureml",
-        "roles": ["serve"],
-        "options": {**names, "workspace": places.workspace, **more},
-    }
+    return {"site": "cloud", "driver": "azureml", "roles": ["serve"], "options": cloud.places.options(**more)}
 
 
 @pytest.fixture(scope="module")

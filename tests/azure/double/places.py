@@ -83,7 +83,7 @@ class Places:
     def workspace_id(self) -> str:
         return f"{self.group_id}/providers/{PROVIDER}/workspaces/{self.workspace}"
 
-    def options(self, **more: str) -> dict[str, Json]:
+    def options(self, **more: Json) -> dict[str, Json]:
         """Of a target in the workspace, as an inventory has them."""
         names = {"subscription_id": self.subscription, "resource_group": self.resource_group}
         return {**names, "workspace": self.workspace, **more}
