@@ -1,4 +1,4 @@
-"""`python -m tests.cluster.lab up|down|status|build|code`."""
+"""`python -m tests.cluster.lab check|up|down|status|build|code`."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from tests.cluster.lab import lab
 from tests.cluster.lab.settings import LabError
 
 COMMANDS = {
+    "check": "whether this machine lets a lab be; nothing is made or installed",
     "up": "both clusters, in at most a minute once built; what a crashed lab left is removed first",
     "down": "end it, and leave nothing but the cache",
     "status": "what runs, and how much memory it has",
@@ -32,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _carry_out(command: str, force: bool) -> None:
-    if command == "up" and not lab.up(_say):
+    if command == "check":
+        lab.check()
+    elif command == "up" and not lab.up(_say):
         _say("it is up already")
     elif command == "down":
         lab.down(_say, force)

@@ -63,10 +63,28 @@ def wait_until(holds: Callable[[], object], seconds: float, what: str) -> None:
         time.sleep(0.05)
 
 
-def install_packages() -> None:
-    """Install the Debian packages that are missing; nothing happens when all are there."""
+def require_rights() -> None:
+    """Try what the lab's networks and nodes need, in namespaces of their own.
+
+    Raises:
+        LabError: this process may not.
+    """
+    _require_root()
+    tried = "mount -t tmpfs none /mnt && echo 1 > /proc/sys/net/ipv4/ip_forward"
+    try:
+        run("unshare", "--net", "--mount", "sh", "-c", tried)
+    except LabError as error:
+        raise LabError(f"the lab makes network namespaces and mounts, and this machine refuses: {error}") from error
+
+
+def _require_root() -> None:
     if os.geteuid() != 0:
         raise LabError("the lab makes network namespaces and mounts: it runs as root only")
+
+
+def install_packages() -> None:
+    """Install the Debian packages that are missing; nothing happens when all are there."""
+    _require_root()
     missing = sorted(package for program, package in PACKAGES.items() if not shutil.which(program))
     if not missing:
         return

@@ -13,9 +13,9 @@ import psutil
 
 from tests.cluster.lab import cluster, network, node_images
 from tests.cluster.lab.holding import alone, hold, holder, is_used, make_lasting, refuse_used, use, users_file
-from tests.cluster.lab.host import install_packages, run, wait_until
-from tests.cluster.lab.processes import end_all, members, names, recorded
-from tests.cluster.lab.programs import build, custom_resources, kubectl
+from tests.cluster.lab.host import install_packages, require_rights, run, wait_until
+from tests.cluster.lab.processes import end_all, members, names, recorded, require_cgroups
+from tests.cluster.lab.programs import build, custom_resources, kubectl, require_client
 from tests.cluster.lab.settings import HOLDER, HUB_BRIDGE, LabError, Site, cache_folder, run_folder, sites
 
 _BESIDE = ("/var/lib/kubelet", "/var/lib/cni", "/var/log/containers", "/var/log/pods", "/run/containerd", "/run/netns")
@@ -25,6 +25,17 @@ BUILD_SECONDS = 3600
 """How long to wait for another process, which may be building all of it for the first time."""
 
 Say = Callable[[str], None]
+
+
+def check() -> None:
+    """See whether this machine lets a lab be: its rights, its kernel, and the client that its programs are built with.
+
+    Raises:
+        LabError: it does not; the message says why.
+    """
+    require_rights()
+    require_cgroups()
+    require_client()
 
 
 def up(say: Say = lambda line: None) -> bool:

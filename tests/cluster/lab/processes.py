@@ -6,6 +6,7 @@ Nothing outside it and not recorded is ever signalled.
 
 import contextlib
 import json
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,15 +21,25 @@ _START = 'echo $$ > "$1"; echo $$ > "$2"; shift 2; exec "$@"'
 """Enter the cgroup and tell the pid before becoming the program, so that no child is born outside."""
 
 
+def require_cgroups() -> None:
+    """See that there is the hierarchy that the lab's nodes need, and that it may be written.
+
+    Raises:
+        LabError: there is another, or it is read-only.
+    """
+    if not (_CGROUPS / "pids" / "cgroup.procs").exists():
+        raise LabError("the lab's nodes need the cgroup v1 hierarchy; this machine has another")
+    if not os.access(_CGROUPS / "pids", os.W_OK):
+        raise LabError("the lab's nodes make cgroups, and the hierarchy of this machine is read-only")
+
+
 def make_cgroups(site: Site) -> None:
     """Make the folder below which the kubelet puts its pods, in every controller.
 
     Two kubelets under one root would end each other's pods as orphans.
     """
-    controllers = _controllers()
-    if not (_CGROUPS / "pids" / "cgroup.procs").exists():
-        raise LabError("the lab's nodes need the cgroup v1 hierarchy; this machine has another")
-    for controller in controllers:
+    require_cgroups()
+    for controller in _controllers():
         folder = controller / site.namespace
         folder.mkdir(exist_ok=True)
         if controller.name == "cpuset":

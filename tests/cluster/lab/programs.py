@@ -129,9 +129,14 @@ def _module(program: Program, module: str) -> Path:
     return Path(_go(program, "go", "list", "-m", "-f", "{{.Dir}}", module).strip())
 
 
-def _go(program: Program, *command: str | Path) -> str:
+def require_client() -> None:
+    """Raises `LabError` where there is no go client to build with."""
     if not shutil.which("go"):
-        raise LabError(f"{program.name} is built from Go modules, and there is no go client on PATH")
+        raise LabError("the lab's programs are built from Go modules, and there is no go client on PATH")
+
+
+def _go(program: Program, *command: str | Path) -> str:
+    require_client()
     environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false -mod=readonly"}
     words = ["nice", "-n", "19", *map(str, command)]
     done = subprocess.run(words, cwd=program.folder, env=environment, capture_output=True, text=True, check=False)
