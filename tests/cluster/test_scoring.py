@@ -1,4 +1,4 @@
-"""`landbridge score` on clusters: a job of the data's own site, or of another where data and model may be."""
+"""`landbridge score` on clusters: where the data is, or elsewhere if it may be; also with a script of one's own."""
 
 import csv
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from landbridge.domain.ledger import Kind
 from tests.cluster.scenario_sites import Sites, pods
+from tests.e2e.test_scoring import add_batch
 from tests.e2e.tiny_story import make_tiny
 
 WHOLE = {"files": 1, "failed_files": 0, "rows": 1, "failed_rows": 0, "skipped_files": 0}
@@ -29,6 +30,11 @@ def test_a_model_scores_where_its_data_is_and_where_it_is_told(two_sites: Sites,
         assert story.good("--data", "flights", *words, command="score")["details"] == details
         assert [pods(team) for team in (two_sites.cloud, two_sites.rack)] == before
     assert {str(entry.payload["site"]) for entry in story.entries(Kind.SCORING)} == {"cloud", "onprem"}
+
+    add_batch(playground.scenario)
+    details = story.good("--data", "flights", command="score")["details"]
+    assert (details["site"], details["counts"]) == ("cloud", WHOLE)
+    assert (Path(details["output"]) / "scores.csv").read_text().splitlines() == ["flights-2013-01.csv 2.0 hello"]
 
 
 @pytest.mark.timeout(600, func_only=True)
