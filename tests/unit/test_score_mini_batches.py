@@ -159,6 +159,7 @@ class TestReturned:
         assert place.left == ["own", "summary.json"]
 
 
+@pytest.mark.slow
 class TestScript:
     def test_init_is_called_once_for_each_of_two_processes(self, place: Place) -> None:
         """Each waits for the other, so one process alone would never end."""
@@ -222,6 +223,7 @@ def run(mini_batch):
         assert place.score(NAMES) == runner.NO_FILES
 
 
+@pytest.mark.slow
 class TestTrouble:
     @pytest.mark.parametrize("trouble", ["raise ValueError('once')", HANG, CRASH, "raise SystemExit(3)"])
     def test_a_mini_batch_in_trouble_is_tried_again(self, place: Place, trouble: str) -> None:
