@@ -15,7 +15,7 @@ parser.add_argument("--lr"); parser.add_argument("--data"); parser.add_argument(
 args = parser.parse_args()
 pathlib.Path(args.model).mkdir(exist_ok=True)
 pathlib.Path(args.model, "weights.txt").write_text(args.lr + pathlib.Path(args.data).read_text())
-pathlib.Path("outputs").mkdir(); pathlib.Path("outputs/metrics.txt").write_text("0.9")
+pathlib.Path("outputs/metrics.txt").write_text("0.9")
 print("trained with", os.environ["DEPTH"], "in run", os.environ["AZUREML_RUN_ID"], flush=True)
 """
 SCORE = """
