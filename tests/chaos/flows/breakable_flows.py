@@ -9,11 +9,13 @@ import functools
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from prefect.runtime import flow_run
+from sqlalchemy import Connection
 
 import tasks.step
 from flows import ALL as ALL
@@ -22,9 +24,8 @@ from landbridge.domain.values import Json
 from landbridge.ledger.sql import SqlLedger
 from landbridge.operations import leasing
 
-_writing = (
-    threading.Lock()
-)  # a process that is stopped in the middle of a write would keep SQLite locked for all others
+# A process that is stopped in the middle of a write, be it another site's, would keep SQLite locked for all others.
+_writing = threading.Lock()
 leasing.TTL_SECONDS = 4.0  # a stopped holder is succeeded after so long; one that was killed, at once
 
 
@@ -72,18 +73,18 @@ def _around_releases(
     return reach_and_save
 
 
-def _alone(renew: Callable[..., Lease]) -> Callable[..., Lease]:
-    """The lease is renewed in a thread of its own, whatever the steps do meanwhile."""
+def _alone(write: Callable[[SqlLedger], AbstractContextManager[Connection]]) -> Callable[..., Any]:
+    """The lease is renewed, and each site's steps write, in threads of their own, whatever the others do meanwhile."""
 
-    @functools.wraps(renew)
-    def renew_alone(self: SqlLedger, lease: Lease, ttl_seconds: float) -> Lease:
-        with _writing:
-            return renew(self, lease, ttl_seconds)
+    @contextmanager
+    def write_alone(self: SqlLedger) -> Iterator[Connection]:
+        with _writing, write(self) as connection:
+            yield connection
 
-    return renew_alone
+    return write_alone
 
 
-SqlLedger.renew = _alone(SqlLedger.renew)  # type: ignore[method-assign, assignment]
+SqlLedger._write = _alone(SqlLedger._write)  # type: ignore[method-assign]
 tasks.step.emit = _after_events(tasks.step.emit)  # type: ignore[attr-defined]
 SqlLedger.record = _around_records(SqlLedger.record)  # type: ignore[method-assign, assignment]
 SqlLedger.save_release = _around_releases(SqlLedger.save_release)  # type: ignore[method-assign, assignment]
