@@ -12,6 +12,7 @@ from landbridge.domain.values import JobPhase, JobRef
 from landbridge.drivers.azureml.training_reading import AT_ONCE, PER_SECOND
 from tests.azure.azure_jobs import AzureWorld, a_job, ground
 from tests.azure.double.double import Double
+from tests.services.hosts import until
 
 JOBS = 20
 SECONDS = 5.0
@@ -32,13 +33,6 @@ def follow(aml: AzureWorld, ref: JobRef, until: float) -> int:
         looks += 1
         time.sleep(PAUSE_SECONDS)
     return looks
-
-
-def until(so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not so():
-        assert time.monotonic() < deadline, "it does not become so"
-        time.sleep(0.02)
 
 
 @pytest.mark.timeout(180)

@@ -146,17 +146,23 @@ def test_serverless_has_no_batch_endpoints(bench: Bench) -> None:
 
 
 def test_an_endpoint_that_somebody_else_made_is_left_alone(azure: Double, bench: Bench) -> None:
-    azure.world.add("batchEndpoints", (BATCH,), {"authMode": "AADToken", "provisioningState": "Succeeded"}, **PLACE)
+    azure.world.add("batchEndpoints", (BATCH,), dict(ENDPOINT), **PLACE)
     assert [finding.field for finding in bench.connect().foresee(bench.order())] == ["endpoint.name"]
     with pytest.raises(CapabilityMissingError, match="did not make it"):
         bench.connect().submit(bench.order())
     assert nothing_made(azure)
 
 
+def other_endpoints(azure: Double, count: int) -> list[str]:
+    """Make as many, without deployments; returns their names."""
+    names = [f"other-{number}" for number in range(count)]
+    for name in names:
+        azure.world.add("batchEndpoints", (name,), dict(ENDPOINT), **PLACE)
+    return names
+
+
 def test_a_full_subscription_is_told_before_anything_is_made(azure: Double, bench: Bench) -> None:
-    for number in range(ENDPOINTS_OF_A_REGION):
-        said = {"authMode": "AADToken", "provisioningState": "Succeeded"}
-        azure.world.add("batchEndpoints", (f"other-{number}",), said, **PLACE)
+    other_endpoints(azure, ENDPOINTS_OF_A_REGION)
     with pytest.raises(QuotaExceededError, match="has 100 endpoints"):
         bench.connect().submit(bench.order())
     assert nothing_made(azure)
@@ -164,11 +170,9 @@ def test_a_full_subscription_is_told_before_anything_is_made(azure: Double, benc
 
 def test_a_region_full_of_deployments_takes_no_further_one(azure: Double, bench: Bench) -> None:
     bench.connect().submit(bench.order("one"))
-    for endpoint in range(DEPLOYMENTS_OF_A_REGION // DEPLOYMENTS_OF_AN_ENDPOINT):
-        said = {"authMode": "AADToken", "provisioningState": "Succeeded"}
-        azure.world.add("batchEndpoints", (f"other-{endpoint}",), said, **PLACE)
+    for endpoint in other_endpoints(azure, DEPLOYMENTS_OF_A_REGION // DEPLOYMENTS_OF_AN_ENDPOINT):
         for number in range(DEPLOYMENTS_OF_AN_ENDPOINT):
-            names = (f"other-{endpoint}", f"d{number}")
+            names = (endpoint, f"d{number}")
             azure.world.add("batchEndpoints/deployments", names, {"provisioningState": "Succeeded"}, **PLACE)
     other = bench.order("two", environment_variables={"A": "b"})
     with pytest.raises(QuotaExceededError, match="has 501 deployments, as many as Azure gives to a subscription"):
@@ -180,9 +184,7 @@ def test_a_region_full_of_deployments_takes_no_further_one(azure: Double, bench:
 
 
 def test_deployments_are_counted_only_while_they_could_be_too_many(azure: Double, bench: Bench) -> None:
-    for endpoint in range(DEPLOYMENTS_OF_A_REGION // DEPLOYMENTS_OF_AN_ENDPOINT):
-        said = {"authMode": "AADToken", "provisioningState": "Succeeded"}
-        azure.world.add("batchEndpoints", (f"other-{endpoint}",), said, **PLACE)
+    other_endpoints(azure, DEPLOYMENTS_OF_A_REGION // DEPLOYMENTS_OF_AN_ENDPOINT)
     assert bench.connect().foresee(bench.order()) == ()
     assert (
         len([*azure.record.asked("GET", "/deployments")]) == 1
@@ -287,3 +289,4 @@ def test_a_refusal_of_azure_has_its_words_and_a_hint(azure: Double, bench: Bench
 
 
 PLACE: Any = {"location": "westeurope", "tags": {}}
+ENDPOINT: Any = {"authMode": "AADToken", "provisioningState": "Succeeded"}

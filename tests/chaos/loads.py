@@ -7,7 +7,8 @@ from threading import Event, Thread
 
 import httpx
 
-from tests.e2e.tiny_story import BODY, until
+from tests.e2e.tiny_story import BODY
+from tests.services.hosts import until
 
 PAUSE_SECONDS = 0.05  # between two requests to one endpoint: two sites make 40 a second
 

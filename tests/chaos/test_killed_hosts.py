@@ -9,7 +9,8 @@ import pytest
 from landbridge import settings
 from landbridge.record import UP, read_record
 from tests.chaos.victims import EndState, Victim, make_victim
-from tests.e2e.tiny_story import living, until, variable
+from tests.e2e.tiny_story import living, variable
+from tests.services.hosts import until
 
 pytestmark = pytest.mark.timeout(300)  # each brings a host up: 10 s on an idle machine
 

@@ -6,7 +6,7 @@ import pytest
 
 from landbridge.domain.ledger import Kind
 from tests.chaos.victims import Victim, make_victim
-from tests.e2e.tiny_story import until
+from tests.services.hosts import until
 
 pytestmark = pytest.mark.timeout(200)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.victims import Victim
-from tests.e2e.tiny_story import until
+from tests.services.hosts import until
 
 pytestmark = pytest.mark.timeout(200)
 

@@ -16,7 +16,8 @@ from landbridge.domain.ledger import Kind
 from landbridge.operations import connections
 from landbridge.record import read_record
 from tests.e2e.conftest import Playground, make_playground
-from tests.e2e.tiny_story import TinyStory, living, make_tiny, predict, until, variable
+from tests.e2e.tiny_story import TinyStory, living, make_tiny, predict, variable
+from tests.services.hosts import until
 
 FLOWS = Path(__file__).parent / "flows"
 

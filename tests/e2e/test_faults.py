@@ -12,7 +12,8 @@ import pytest
 
 from landbridge.domain.ledger import Kind
 from tests.e2e.conftest import COMMAND, Playground, Said, make_playground
-from tests.e2e.tiny_story import HEADER, TRACE, TinyStory, make_tiny, predict, until
+from tests.e2e.tiny_story import HEADER, TRACE, TinyStory, make_tiny, predict
+from tests.services.hosts import until
 
 pytestmark = [pytest.mark.timeout(100), pytest.mark.slow]
 HYBRID = [pytest.param(("hybrid_train_deploy", "lake"), id="hybrid")]

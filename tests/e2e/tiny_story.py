@@ -4,12 +4,11 @@ import json
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import psutil
@@ -19,21 +18,11 @@ from landbridge.domain.ledger import Entry, Kind
 from landbridge.operations import connections
 from tests.e2e.conftest import COMMAND, Playground, Said
 
-T = TypeVar("T")
 TINY = Path(__file__).parent / "tiny"
 HEADER = "month,arr_delay"
 BODY = json.dumps({"dataframe_split": {"columns": ["distance"], "data": [[1], [2]]}})
 JOB_COMMAND = re.compile(r"command: >-\n(  .*\n)+")
 TRACE = "Traceback (most recent call last)"
-
-
-def until(happens: Callable[[], T], seconds: float = 60.0) -> T:
-    """The first true answer of `happens`, asked again and again; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (answer := happens()):
-        assert time.monotonic() < deadline, f"did not happen within {seconds:g} s"
-        time.sleep(0.05)
-    return answer
 
 
 @dataclass(frozen=True)

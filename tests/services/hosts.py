@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import psutil
@@ -38,11 +38,14 @@ targets:
 """
 
 
-def until(happens: Callable[[], Any], seconds: float = 60.0) -> Any:
+T = TypeVar("T")
+
+
+def until(happens: Callable[[], T], seconds: float = 60.0) -> T:
     """The first true answer of `happens`, asked again and again; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := happens()):
-        assert time.monotonic() < deadline, f"did not happen within {seconds} s"
+        assert time.monotonic() < deadline, f"did not happen within {seconds:g} s"
         time.sleep(0.05)
     return answer
 
