@@ -22,7 +22,7 @@ _FURTHER = {
     "early_available": "An output is there when the job has succeeded; there are no pipelines.",
     "is_control": "There are no pipelines, which it is for.",
 }
-_FOR_READERS = "It is for those who read the file; nothing here shows it."
+FOR_READERS = "It is for those who read the file; nothing here shows it."
 
 
 def refused(field: str, detail: str, hint: str) -> Finding:
@@ -56,7 +56,7 @@ def of_further(where: str, options: Mapping[str, Json]) -> Iterator[Finding]:
     """Further keys of an input or output, which have no meaning outside the service that published them."""
     for key in options:
         if key == "description":
-            yield Finding(f"{where}.{key}", FindingKind.NOTE, _FOR_READERS)
+            yield Finding(f"{where}.{key}", FindingKind.NOTE, FOR_READERS)
         elif key not in CHECKED_BY_THE_LOADER:
             yield refused(f"{where}.{key}", _FURTHER.get(key, "It has no meaning here."), f"Remove {key}.")
 
@@ -97,7 +97,7 @@ def of_no_target(job: CommandJob) -> Iterator[Finding]:
     yield from of_scenario(job)
     for key in ("display_name", "description", "tags", "properties"):
         if getattr(job, key):
-            yield Finding(key, FindingKind.NOTE, _FOR_READERS)
+            yield Finding(key, FindingKind.NOTE, FOR_READERS)
     for key in job.extra:
         yield Finding(key, FindingKind.NOTE, "It has no meaning outside the service that published it.")
 

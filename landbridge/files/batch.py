@@ -56,7 +56,10 @@ def load_batch_deployment(path: Path) -> BatchDeployment:
     Raises:
         InputError: every fault of the file, with file and line; one that deploys a pipeline.
     """
-    document = read(path)
+    return _deployment(read(path), path)
+
+
+def _deployment(document: Document, path: Path) -> BatchDeployment:
     _refuse_pipelines(document)
     keys = check(BatchDeploymentKeys, document)
     folder = path.absolute().parent
@@ -86,18 +89,19 @@ def load_for_scoring(path: Path) -> BatchDeployment:
     Raises:
         InputError: as `load_batch_deployment`; or a scoring as a job cannot have what it says.
     """
-    deployment, document = load_batch_deployment(path), read(path)
+    document = read(path)
+    deployment = _deployment(document, path)
     if problems := tuple(_job_faults(deployment, "settings" in document.data)):
         raise refuse(document, problems)
     return deployment
 
 
 def _job_faults(deployment: BatchDeployment, is_below: bool) -> Iterator[Problem]:
-    if deployment.scoring_script and not (deployment.code and Path(deployment.code).is_dir()):
+    if (script := deployment.scoring_script) and not (deployment.code and Path(deployment.code).is_dir()):
         message = f"`code_configuration.code`: {deployment.code or 'nothing'} is no folder on this machine."
         yield Problem(("code_configuration", "code"), message, "Check the code out and name its folder.")
-    if not deployment.scoring_script.endswith(".py") and deployment.scoring_script:
-        message = f"`code_configuration.scoring_script`: {deployment.scoring_script} is no Python file."
+    if script and not script.endswith(".py"):
+        message = f"`code_configuration.scoring_script`: {script} is no Python file."
         yield Problem(("code_configuration", "scoring_script"), message, "Name a file that ends with .py.")
     name = deployment.settings.output_file_name
     if not name or name.startswith(".") or "/" in name or name == SUMMARY:

@@ -75,7 +75,7 @@ def _job(keys: CommandJobKeys, path: Path) -> CommandJob:
         properties=_labels(keys.properties),
         environment_variables={name: _variable(value) for name, value in keys.environment_variables.items()},
         compute=keys.compute,
-        resources=_resources(keys.resources or ResourcesKeys()),
+        resources=resources_of(keys.resources or ResourcesKeys()),
         distribution=given_keys(keys.distribution) if keys.distribution else {},
         timeout_seconds=(keys.limits.timeout if keys.limits else None) or 0,
         services={name: given_keys(service) for name, service in keys.services.items()},
@@ -105,7 +105,7 @@ def _output(name: str, item: OutputKeys) -> JobOutput:
     return JobOutput(name, item.type, item.path, mode, options)
 
 
-def _resources(keys: ResourcesKeys) -> JobResources:
+def resources_of(keys: ResourcesKeys) -> JobResources:
     return JobResources(
         instance_count=keys.instance_count,
         instance_type="".join(keys.instance_type),

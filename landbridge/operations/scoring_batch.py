@@ -7,6 +7,7 @@ from landbridge.domain.azure.batch import BatchDeployment, predictions_digest
 from landbridge.domain.plan import Finding, FindingKind
 from landbridge.domain.scoring import ScoringOrder
 from landbridge.domain.values import ModelVersion
+from landbridge.drivers.findings import FOR_READERS
 from landbridge.files.batch import load_for_scoring
 from landbridge.operations import probing
 from landbridge.operations.story import Story, code_digest
@@ -20,7 +21,6 @@ OF_THE_SCRIPT = {
     "logging_level": "the log has a line per file",
 }
 JOB_KEYS = frozenset({"shm_size", "docker_args", "locations", "properties"})  # of `resources`, as a job has them
-_FOR_READERS = "It is for those who read the file; nothing here shows it."
 
 
 def load(story: Story) -> BatchDeployment | None:
@@ -89,7 +89,7 @@ def _of_script(deployment: BatchDeployment) -> Iterator[Finding]:
 def _idle(deployment: BatchDeployment) -> Iterator[Finding]:
     for field in ("description", "tags"):
         if getattr(deployment, field):
-            yield Finding(field, FindingKind.NOTE, _FOR_READERS)
+            yield Finding(field, FindingKind.NOTE, FOR_READERS)
     resources = deployment.options.get("resources")
     further = sorted(set(resources) - JOB_KEYS) if isinstance(resources, dict) else []
     for field in (*sorted(deployment.options.keys() - {"resources"}), *(f"resources.{key}" for key in further)):

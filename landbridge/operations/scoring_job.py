@@ -13,7 +13,9 @@ from landbridge.domain.errors import InputError
 from landbridge.domain.job import NOT_CODE, CommandJob, JobInput, JobOutput, JobResources
 from landbridge.domain.requests import Snapshot
 from landbridge.domain.values import Json
-from landbridge.operations.scoring_batch import model_folder
+from landbridge.files.job import resources_of
+from landbridge.files.job_keys import ResourcesKeys
+from landbridge.operations.scoring_batch import JOB_KEYS, model_folder
 from landbridge.operations.story import Story
 from landbridge.runner import batch_scoring, mini_batches
 
@@ -88,23 +90,10 @@ def _job(job: CommandJob, snapshot: Snapshot, command: str) -> CommandJob:
 
 
 def _resources(own: JobResources, deployment: BatchDeployment) -> JobResources:
-    said = deployment.options.get("resources")
-    given = said if isinstance(said, dict) else {}
-    arguments, locations, properties = (given.get(key) for key in ("docker_args", "locations", "properties"))
-    return replace(
-        own,
-        instance_type=deployment.instance_type or own.instance_type,
-        shm_size=str(given.get("shm_size") or own.shm_size),
-        docker_args=_words(arguments) or own.docker_args,
-        locations=_words(locations) or own.locations,
-        properties=properties if isinstance(properties, dict) and properties else own.properties,
-    )
-
-
-def _words(value: Json) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,) if value else ()
-    return tuple(str(word) for word in value) if isinstance(value, list) else ()
+    """What the deployment says, else what the scenario's job does."""
+    said = resources_of(ResourcesKeys.model_validate(deployment.options.get("resources") or {}))
+    given = {"instance_type": deployment.instance_type, **{name: getattr(said, name) for name in JOB_KEYS}}
+    return replace(own, **{name: value for name, value in given.items() if value})
 
 
 def _settings(deployment: BatchDeployment, folder: str, error_threshold: int) -> dict[str, Json]:

@@ -14,9 +14,9 @@ from landbridge.domain.values import JobPhase, JobStatus
 from landbridge.drivers.azureml.client import JOBS, Object, Request, Workspace, pages
 from landbridge.drivers.azureml.errors import read_refusal, to_error
 from landbridge.drivers.azureml.serving_asking import AUDIENCES, HEADER, token_for, unanswered
+from landbridge.drivers.azureml.training_reading import HISTORY, read_run
 from landbridge.drivers.azureml.training_state import FINAL, GOING, name_of, needs_run, reading, status_of
 
-HISTORY = "history/v1.0"
 FRONT, INVOCATIONS = "mferp/managementfrontend", "2020-09-01-dataplanepreview"  # as azure-ai-ml 1.35 lists them
 MOST_JOBS = 500  # of the newest, among which one is looked for by its experiment
 INVOKE_SECONDS = 100.0  # Azure makes the job before it answers
@@ -71,8 +71,7 @@ def job_status(workspace: Workspace, job: Object) -> JobStatus:
 
 def _history_of(workspace: Workspace, job: Object) -> Mapping[str, Any] | None:
     """The job's run; None while its history does not know it. The error is that of the child that failed."""
-    name = name_of(job)
-    run = workspace.find(workspace.regional(HISTORY, f"runs/{name}"), "", f"reading the run of job {name!r}")
+    run = read_run(workspace, name_of(job))
     if not run or status_of(job) != "Failed":
         return run
     errors = (child.get("error") for child in children(workspace, job))

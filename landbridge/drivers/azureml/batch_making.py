@@ -3,21 +3,18 @@
 An endpoint that is full makes room by itself: what landbridge made and nobody has scored with for longest goes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from landbridge.domain.errors import ConflictError, PermanentError, QuotaExceededError
 from landbridge.domain.plan import Finding
 from landbridge.drivers.azureml.batch_bodies import new_endpoint
-from landbridge.drivers.azureml.batch_room import ROOM, Room, room
-from landbridge.drivers.azureml.client import Request, Workspace
+from landbridge.drivers.azureml.batch_room import ROOM, room
+from landbridge.drivers.azureml.client import Object, Request, Workspace
 from landbridge.drivers.azureml.region_room import endpoints, full_region
 from landbridge.drivers.azureml.serving_making import await_turn
 from landbridge.drivers.azureml.serving_reading import ENDED, ONLINE, is_ours, state_of
 from landbridge.drivers.findings import refused
-
-Object = dict[str, Any]
 
 BATCH = ONLINE  # the API version: of one document
 WAIT_SECONDS = 600.0  # for an endpoint or a deployment: Azure checks what it names, and starts no machine
@@ -38,7 +35,7 @@ class BatchMaker:
             PermanentError: somebody else made it.
         """
         path = f"batchEndpoints/{endpoint}"
-        found = self._settled(endpoint, path)
+        found, _ = self._turn(endpoint)
         if found is not None and not is_ours(found, self.target):
             word = self._foreign(endpoint)
             raise PermanentError(word.detail, word.hint)
@@ -53,13 +50,14 @@ class BatchMaker:
             QuotaExceededError: it is full, and none may go.
         """
         path = f"batchEndpoints/{endpoint}/deployments/{name}"
-        found = self._settled(endpoint, path)
+        whole, there = self._turn(endpoint)
+        found = self._find(path) if whole else None
         if found is not None and state_of(found) not in ENDED:
             return found
         if found is not None:
             self._delete(path)
-        else:
-            self._make_room(endpoint, name)
+        elif whole is not None:
+            self._make_room(whole, there, name)
         return self._make(endpoint, path, body)
 
     def obstacles(self, endpoint: str, deployment: str) -> Iterator[Finding]:
@@ -72,20 +70,19 @@ class BatchMaker:
             yield self._foreign(endpoint)
             return
         there = self._deployments(endpoint)
-        found_room = room(self.workspace, found, there, (deployment, self.target))
+        found_room = room(self.workspace, found, there, deployment, self.target)
         if found_room.refusal:
             yield found_room.refusal
         elif not found_room.go and deployment not in {one["name"] for one in there}:
             yield from self._full_region(is_new=False)
 
-    def _make_room(self, endpoint: str, deployment: str) -> None:
+    def _make_room(self, endpoint: Object, there: Sequence[Object], deployment: str) -> None:
         """Killed half-way it is no harm: the next order finds the room that was made."""
-        resource, there = self._read(endpoint)
-        found = room(self.workspace, resource, there, (deployment, self.target)) if resource else Room()
+        found = room(self.workspace, endpoint, there, deployment, self.target)
         if found.refusal:
             raise QuotaExceededError(found.refusal.detail, found.refusal.hint)
         for name in found.go:
-            self._delete(f"batchEndpoints/{endpoint}/deployments/{name}")
+            self._delete(f"batchEndpoints/{endpoint['name']}/deployments/{name}")
 
     def _delete(self, path: str) -> None:
         doing = f"deleting {path}"
@@ -114,8 +111,12 @@ class BatchMaker:
 
     def _settled(self, endpoint: str, path: str) -> Object | None:
         """What is at `path`, once no operation goes on at the endpoint."""
-        whole = await_turn(lambda: self._read(endpoint), f"batch endpoint {endpoint}", "Try again when it has.")
+        whole, _ = self._turn(endpoint)
         return self._find(path) if whole else None
+
+    def _turn(self, endpoint: str) -> tuple[Object | None, list[Object]]:
+        """The endpoint and its deployments, once no operation goes on there."""
+        return await_turn(lambda: self._read(endpoint), f"batch endpoint {endpoint}", "Try again when it has.")
 
     def _read(self, endpoint: str) -> tuple[Object | None, list[Object]]:
         resource = self._find(f"batchEndpoints/{endpoint}")

@@ -5,18 +5,15 @@ Asked only of an endpoint that is full: one request for each deployment that mig
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from landbridge.domain.azure.online import DEPLOYMENTS_OF_AN_ENDPOINT
 from landbridge.domain.errors import PermanentError
 from landbridge.domain.plan import Finding
 from landbridge.drivers.azureml.batch_jobs import invocations
-from landbridge.drivers.azureml.client import Workspace
+from landbridge.drivers.azureml.client import Object, Workspace
 from landbridge.drivers.azureml.serving_reading import is_ours, state_of
 from landbridge.drivers.azureml.training_state import FINAL, status_of, unix_time
 from landbridge.drivers.findings import refused
-
-Object = dict[str, Any]
 
 ROOM = "endpoints"  # the field of findings about numbers
 
@@ -38,14 +35,13 @@ class Room:
     refusal: Finding | None = None
 
 
-def room(workspace: Workspace, endpoint: Object, deployments: Sequence[Object], wanted: tuple[str, str]) -> Room:
-    """Look for room at an endpoint, which has `deployments`. `wanted`: the deployment to come, and its target.
+def room(workspace: Workspace, endpoint: Object, there: Sequence[Object], name: str, target: str) -> Room:
+    """Look for room at an endpoint, which has the deployments `there`, for `target`'s deployment `name`.
 
     Raises:
         TransientError: Azure did not tell the jobs of one.
     """
-    name, target = wanted
-    there = [one for one in deployments if state_of(one) != "Deleting"]  # for the others Azure has room already
+    there = [one for one in there if state_of(one) != "Deleting"]  # for the others Azure has room already
     needed = len(there) + 1 - DEPLOYMENTS_OF_AN_ENDPOINT
     if needed <= 0 or name in {one["name"] for one in there}:
         return Room()

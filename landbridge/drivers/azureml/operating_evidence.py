@@ -19,7 +19,7 @@ from landbridge.drivers.azureml.options import AzureOptions, ComputeKind, read_o
 from landbridge.drivers.azureml.serving_notes import Note, Notes
 from landbridge.drivers.azureml.serving_reading import BUSY, ENDED, ONLINE, state_of
 from landbridge.drivers.azureml.serving_why import why
-from landbridge.drivers.azureml.training_reading import HISTORY
+from landbridge.drivers.azureml.training_reading import read_run
 from landbridge.drivers.azureml.training_state import needs_run, reading
 
 Look = Callable[[], Iterator[Evidence]]
@@ -88,7 +88,7 @@ class Witness:
     def _job(self, name: str) -> Iterator[Evidence]:
         source, doing = f"job {name}", f"reading job {name!r}"
         job = self._workspace.get(f"jobs/{name}", JOBS, doing)
-        run = self._run(name) if needs_run(job) else None
+        run = read_run(self._workspace, name) if needs_run(job) else None
         status = reading(job, run)
         if status.phase is JobPhase.FAILED:
             words, known = _error(run), bool(find(status.reason))
@@ -102,11 +102,6 @@ class Witness:
             yield Evidence(source, Verdict.FAIL, f"it still waits: {status.reason}", remedy, is_azure=False)
         else:
             yield Evidence(source, Verdict.PASS, str(status.phase))
-
-    def _run(self, name: str) -> Object | None:
-        return self._workspace.find(
-            self._workspace.regional(HISTORY, f"runs/{name}"), "", f"reading the run of job {name!r}"
-        )
 
     def _endpoint(self, of: Subject) -> Iterator[Evidence]:
         path, source = f"onlineEndpoints/{of.endpoint}", f"endpoint {of.endpoint}"

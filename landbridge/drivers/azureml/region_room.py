@@ -5,17 +5,14 @@ is refused by Azure; what is not may be.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from landbridge.domain.azure.online import (
     DEPLOYMENTS_OF_A_REGION,
     DEPLOYMENTS_OF_AN_ENDPOINT,
     ENDPOINTS_OF_A_REGION,
 )
-from landbridge.drivers.azureml.client import Workspace
+from landbridge.drivers.azureml.client import Object, Workspace
 from landbridge.drivers.azureml.serving_reading import ONLINE
-
-Object = dict[str, Any]
 
 KINDS = ("onlineEndpoints", "batchEndpoints")
 

@@ -132,11 +132,13 @@ class Maker:
             raise InputError(message, "Name another endpoint, or remove this one first (`landbridge` moves none).")
 
 
-def await_turn(read: Callable[[], tuple[Object | None, list[Object]]], named: str, hint: str) -> Object | None:
-    """Wait until no operation goes on at an endpoint; returns it as it is then.
+def await_turn(
+    read: Callable[[], tuple[Object | None, list[Object]]], named: str, hint: str
+) -> tuple[Object | None, list[Object]]:
+    """Wait until no operation goes on at an endpoint; returns it and its deployments as they are then.
 
     Args:
-        read: the endpoint and its deployments.
+        read: the same, at any time.
 
     Raises:
         ConflictError: one does not end.
@@ -145,7 +147,7 @@ def await_turn(read: Callable[[], tuple[Object | None, list[Object]]], named: st
     while True:
         resource, deployments = read()
         if not is_busy(resource, deployments):
-            return resource
+            return resource, deployments
         if time.monotonic() > deadline:
             message = f"Another operation on {named} has not ended within {TURN_SECONDS:.0f} s."
             raise ConflictError(message, hint)

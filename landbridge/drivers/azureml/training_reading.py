@@ -86,7 +86,7 @@ class JobReader:
         if status_of(job) not in FINAL and name in self._begun:
             return self._begun[name]
         self._wait(workspace)
-        run = workspace.find(workspace.regional(HISTORY, f"runs/{name}"), "", f"reading the run of job {name!r}")
+        run = read_run(workspace, name)
         self._begun.pop(name, None)
         if run and run.get("startTimeUtc") and status_of(job) not in FINAL:
             self._begun[name] = run
@@ -96,6 +96,11 @@ class JobReader:
         with self._turn:
             self._pace.wait()
             workspace.quiet.heed()
+
+
+def read_run(workspace: Workspace, name: str) -> Object | None:
+    """The job's run; None while its history does not know it. At once, whoever else asks."""
+    return workspace.find(workspace.regional(HISTORY, f"runs/{name}"), "", f"reading the run of job {name!r}")
 
 
 def reader_of(workspace: Workspace) -> JobReader:
